@@ -1,0 +1,72 @@
+# Two commands to know: `make demo` and `make test`.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := bin
+GO ?= go
+# Formatters and linters are pinned in a module of their own, apart from what the product depends on.
+GOFUMPT := $(BIN)/gofumpt
+STATICCHECK := $(BIN)/staticcheck
+DEMO_FLAGS ?=
+BENCH ?= .
+FUZZTIME ?= 30s
+KILLS ?= 50
+
+.PHONY: help demo build test test-deps race check fmt bench fuzz soak generate clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## start a synthetic shop with simulated shoppers and a live view
+	@$(BIN)/eligibility demo $(DEMO_FLAGS)
+
+build: ## build bin/eligibility
+	@mkdir -p $(BIN)
+	$(GO) build -trimpath -o $(BIN)/eligibility ./cmd/eligibility
+
+test-deps: ## install what the tests need beside Go (today: nothing)
+	@echo "the tests need nothing beside Go"
+
+test: ## run every test; what a laptop lacks is named, in CI its absence fails
+	$(GO) test -timeout 14m ./...
+
+race: ## run every test under the race detector
+	$(GO) test -race -timeout 25m ./...
+
+check: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck, import laws
+	@out=$$($(GOFUMPT) -l $$(git ls-files '*.go' 2>/dev/null || find . -name '*.go')); \
+	if [ -n "$$out" ]; then echo "not gofumpt-clean (make fmt mends it):"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GO) test ./internal/archtest
+
+fmt: $(GOFUMPT) ## format the code
+	$(GOFUMPT) -w .
+
+bench: ## run the micro-benchmarks (BENCH=regexp)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	@for target in $$(grep -rhoE '^func (Fuzz[A-Za-z0-9]+)' --include='*_test.go' -l . | xargs grep -oHE '^func Fuzz[A-Za-z0-9]+' | sed 's/:func /:/'); do \
+	  file=$${target%%:*}; name=$${target##*:}; \
+	  $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+	done
+
+soak: ## the kill test with KILLS=500 and the fuzz targets for longer
+	ELIGIBILITY_TEST_KILLS=500 $(GO) test -timeout 60m -run Kill ./internal/app/...
+	$(MAKE) fuzz FUZZTIME=5m
+
+generate: ## renew generated files (golden test data, the error reference)
+	$(GO) generate ./...
+
+clean: ## remove what was built
+	rm -rf $(BIN)
+
+$(GOFUMPT): tools/go.mod tools/go.sum
+	@mkdir -p $(BIN)
+	cd tools && $(GO) build -o ../$@ mvdan.cc/gofumpt
+
+$(STATICCHECK): tools/go.mod tools/go.sum
+	@mkdir -p $(BIN)
+	cd tools && $(GO) build -o ../$@ honnef.co/go/tools/cmd/staticcheck

@@ -1,0 +1,134 @@
+package archtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rooms maps each room to the rooms that its code (tests aside) may import. What is not listed is forbidden, and a room that is not listed fails the test: a new
+// room declares its place here.
+var rooms = map[string][]string{
+	"hlc":        {},
+	"audit":      {},
+	"problem":    {},
+	"strictjson": {"problem"},
+	"profile":    {"hlc"},
+	"events":     {"hlc"},
+	"access":     {"audit", "hlc"},
+	"rules":      {"audit", "hlc", "profile"},
+	"engine":     {"profile", "rules"},
+	"cache":      {"events", "hlc", "profile"},
+	"precheck":   {"cache", "engine", "hlc", "profile", "rules"},
+
+	// Adapters import the domain and never each other.
+	"events/natsbus":  {"events", "hlc"},
+	"store/embedded":  {"access", "audit", "events", "hlc", "profile", "rules"},
+	"store/storetest": {"access", "audit", "events", "hlc", "profile", "rules"},
+	"server":          {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "strictjson"},
+	"admin":           {"access", "audit", "cache", "engine", "events", "hlc", "problem", "profile", "rules", "strictjson"},
+	"ops":             {},
+
+	"app": {
+		"access", "admin", "audit", "cache", "engine", "events", "events/natsbus", "hlc", "ops", "precheck", "problem", "profile", "rules", "server",
+		"store/embedded", "strictjson",
+	},
+	"archtest": {},
+
+	// The demo drives a running app from outside, through its listeners, and seeds it through the domain's interfaces.
+	"demo":         {"access", "audit", "demo/shop", "hlc", "profile", "rules"},
+	"demo/shop":    {"profile", "rules"},
+	"demo/traffic": {"demo/shop", "profile", "rules"},
+	"demo/view":    {"demo/traffic", "demo/shop"},
+}
+
+// libraries maps each core library to the rooms that may import it: one, except where the comment says why.
+var libraries = map[string][]string{
+	"github.com/valyala/fasthttp":        {"server"},
+	"github.com/nats-io/nats.go":         {"events/natsbus"},
+	"github.com/nats-io/nats-server":     {"events/natsbus"},
+	"github.com/cockroachdb/pebble":      {"store/embedded"},
+	"github.com/dgraph-io/ristretto":     {"cache"},
+	"cel.dev/cel-go":                     {"rules"},
+	"github.com/golang-jwt/jwt":          {"access"},
+	"github.com/prometheus":              {"ops"},
+	"github.com/alecthomas/kong":         {"cmd/eligibility"},
+	"github.com/brianvoe/gofakeit":       {"demo/shop"},
+	"github.com/go-json-experiment/json": {"strictjson", "server"}, // server: the hot request body is parsed by tokens
+}
+
+const (
+	module   = "eligibility/"
+	internal = module + "internal/"
+)
+
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	for _, p := range listPackages(t) {
+		room, ok := strings.CutPrefix(p.ImportPath, internal)
+		if !ok {
+			continue
+		}
+		allowed, known := rooms[room]
+		if !known {
+			t.Errorf("room %q is not in the table of rooms: declare what it may import", room)
+			continue
+		}
+		for _, path := range p.Imports {
+			if other, ok := strings.CutPrefix(path, internal); ok && !slices.Contains(allowed, other) {
+				t.Errorf("%s imports %s, which its place in the house does not allow", room, other)
+			}
+		}
+	}
+}
+
+func TestCoreLibrariesHaveOneHome(t *testing.T) {
+	for _, p := range listPackages(t) {
+		room := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, internal), module)
+		for _, path := range p.Imports {
+			for library, homes := range libraries {
+				if (path == library || strings.HasPrefix(path, library+"/")) && !slices.Contains(homes, room) {
+					t.Errorf("%s imports %s, which belongs to %v", room, path, homes)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryRoomSaysItsDuty(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if strings.HasPrefix(p.ImportPath, module) && p.Doc == "" {
+			t.Errorf("%s has no package comment", p.ImportPath)
+		}
+	}
+}
+
+type listed struct {
+	ImportPath, Doc string
+	Imports         []string
+}
+
+func listPackages(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Doc,Imports", "eligibility/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := dec.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 5 {
+		t.Fatalf("go list found only %d packages", len(all))
+	}
+	return all
+}

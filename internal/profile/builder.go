@@ -1,0 +1,261 @@
+package profile
+
+import (
+	"cmp"
+	"slices"
+
+	"eligibility/internal/hlc"
+
+	"github.com/valyala/fastjson"
+)
+
+// Builder decodes stored rows into a Snapshot. Use: Reset, then Attributes, Email, TimeZone, Consent and Event in any order, then
+// Build. It is not safe for concurrent use; keep one for each loading goroutine, it reuses its buffers.
+type Builder struct {
+	schema  *Schema
+	snap    Snapshot
+	parser  fastjson.Parser
+	pending []pendingEvent
+	dropped []dropped
+	text    []byte
+	words   []uint64 // decoded properties of pending events
+	pairs   []pair
+}
+
+type pendingEvent struct {
+	slot, seq int32
+	at        int64
+	from      int32 // of its words: presence mask and one word for each property
+}
+
+// dropped notes that a store cut the events of one type.
+type dropped struct {
+	slot  int32
+	since int64
+}
+
+type pair struct {
+	key  string
+	k, v uint64
+}
+
+// Reset begins a snapshot of key, read at asOf, under the schema.
+func (b *Builder) Reset(schema *Schema, key Key, asOf hlc.Timestamp) {
+	b.schema = schema
+	b.pending, b.words, b.dropped, b.text = b.pending[:0], b.words[:0], b.dropped[:0], b.text[:0]
+	n := len(schema.Attributes)
+	b.snap = Snapshot{
+		Key: key, AsOf: asOf, SchemaVersion: schema.Version,
+		states: slices.Grow(b.snap.states[:0], n)[:n], cells: slices.Grow(b.snap.cells[:0], n)[:n],
+		items: b.snap.items[:0], runs: b.snap.runs[:0], times: b.snap.times[:0], props: b.snap.props[:0],
+	}
+	clear(b.snap.states)
+	clear(b.snap.cells)
+}
+
+// Found notes that a profile row exists.
+func (b *Builder) Found() { b.snap.Found = true }
+
+// Email sets the built-in attribute; "" leaves it absent.
+func (b *Builder) Email(email string) { b.builtin(SlotEmail, email) }
+
+// TimeZone sets the built-in attribute; "" leaves it absent.
+func (b *Builder) TimeZone(zone string) { b.builtin(SlotTimeZone, zone) }
+
+func (b *Builder) builtin(slot int, value string) {
+	if value != "" {
+		b.set(slot, b.intern([]byte(value)))
+	}
+}
+
+// Consent sets consent for a channel; an unknown channel is ignored.
+func (b *Builder) Consent(channel string, given bool) {
+	i := slices.Index(Channels, channel)
+	if i < 0 {
+		return
+	}
+	var bits uint64
+	if given {
+		bits = 1
+	}
+	b.set(SlotConsent(i), bits)
+}
+
+// Attributes decodes the stored JSON object of attributes by name. Undeclared names are passed over. A row that is not a JSON object marks
+// the snapshot Broken: every declared attribute is then Invalid, and nothing else of the load fails.
+func (b *Builder) Attributes(object []byte) {
+	if len(object) == 0 {
+		return
+	}
+	v, err := b.parser.ParseBytes(object)
+	if err != nil || v.Type() != fastjson.TypeObject {
+		b.snap.Broken = true
+		for i := range b.schema.Attributes {
+			if !b.schema.Attributes[i].Builtin {
+				b.snap.states[i] = Invalid
+			}
+		}
+		return
+	}
+	b.object("", v)
+}
+
+func (b *Builder) object(prefix string, v *fastjson.Value) {
+	v.GetObject().Visit(func(name []byte, value *fastjson.Value) {
+		path := prefix + string(name)
+		if attr, ok := b.schema.Attribute(path); ok && !attr.Builtin {
+			b.attribute(attr, value)
+		} else if len(b.schema.Nested(path)) > 0 && value.Type() == fastjson.TypeObject {
+			b.object(path+".", value)
+		}
+	})
+}
+
+func (b *Builder) attribute(attr *Attribute, v *fastjson.Value) {
+	if v.Type() == fastjson.TypeNull {
+		return
+	}
+	var bits uint64
+	ok := false
+	switch attr.Type.Shape {
+	case Scalar:
+		bits, ok = scalar(attr.Type.Kind, v, b.intern)
+	case List:
+		bits, ok = b.list(attr.Type.Kind, v)
+	case Map:
+		bits, ok = b.dict(attr.Type.Kind, v)
+	}
+	if !ok {
+		b.snap.states[attr.Slot] = Invalid
+		return
+	}
+	b.set(attr.Slot, bits)
+}
+
+func (b *Builder) list(kind Kind, v *fastjson.Value) (uint64, bool) {
+	values, err := v.Array()
+	if err != nil {
+		return 0, false
+	}
+	from := len(b.snap.items)
+	for _, item := range values {
+		bits, ok := scalar(kind, item, b.intern)
+		if !ok {
+			b.snap.items = b.snap.items[:from]
+			return 0, false
+		}
+		b.snap.items = append(b.snap.items, bits)
+	}
+	return span(from, len(values)), true
+}
+
+func (b *Builder) dict(kind Kind, v *fastjson.Value) (uint64, bool) {
+	object, err := v.Object()
+	if err != nil {
+		return 0, false
+	}
+	b.pairs = b.pairs[:0]
+	ok := true
+	object.Visit(func(name []byte, item *fastjson.Value) {
+		bits, fits := scalar(kind, item, b.intern)
+		ok = ok && fits
+		b.pairs = append(b.pairs, pair{key: string(name), k: b.intern(name), v: bits})
+	})
+	if !ok {
+		return 0, false
+	}
+	slices.SortStableFunc(b.pairs, func(x, y pair) int { return cmp.Compare(x.key, y.key) })
+	from := len(b.snap.items)
+	for i, p := range b.pairs {
+		if i+1 < len(b.pairs) && b.pairs[i+1].key == p.key {
+			continue // of a repeated key the last counts
+		}
+		b.snap.items = append(b.snap.items, p.k, p.v)
+	}
+	return span(from, len(b.snap.items)-from), true
+}
+
+func (b *Builder) set(slot int, bits uint64) {
+	b.snap.states[slot], b.snap.cells[slot] = Present, bits
+}
+
+func (b *Builder) intern(s []byte) uint64 {
+	from := len(b.text)
+	b.text = append(b.text, s...)
+	return span(from, len(s))
+}
+
+func span(from, n int) uint64 { return uint64(from)<<32 | uint64(n) }
+
+// Event adds one stored event. Undeclared types and properties, and properties of another type than declared, are passed over.
+func (b *Builder) Event(name string, at int64, properties []byte) {
+	typ, ok := b.schema.EventType(name)
+	if !ok {
+		return
+	}
+	from := len(b.words)
+	b.words = append(b.words, make([]uint64, 1+len(typ.Properties))...)
+	b.pending = append(b.pending, pendingEvent{slot: int32(typ.Slot), seq: int32(len(b.pending)), at: at, from: int32(from)})
+	if len(properties) == 0 || len(typ.Properties) == 0 {
+		return
+	}
+	v, err := b.parser.ParseBytes(properties)
+	if err != nil || v.Type() != fastjson.TypeObject {
+		return
+	}
+	for i := range typ.Properties {
+		p := &typ.Properties[i]
+		if item := v.Get(p.Name); item != nil {
+			if bits, ok := scalar(p.Type.Kind, item, b.intern); ok {
+				b.words[from] |= 1 << p.Slot
+				b.words[from+1+p.Slot] = bits
+			}
+		}
+	}
+}
+
+// Truncated says that the events of the type before since (wall nanoseconds, exclusive) were left out although they are within retention.
+func (b *Builder) Truncated(name string, since int64) {
+	if typ, ok := b.schema.EventType(name); ok {
+		b.dropped = append(b.dropped, dropped{slot: int32(typ.Slot), since: since})
+	}
+}
+
+// Build returns the snapshot. Its memory is its own and exactly as large as needed; the Builder may be Reset afterwards.
+func (b *Builder) Build() *Snapshot {
+	slices.SortFunc(b.pending, func(x, y pendingEvent) int {
+		return cmp.Or(cmp.Compare(x.slot, y.slot), cmp.Compare(x.at, y.at), cmp.Compare(x.seq, y.seq))
+	})
+	for i := 0; i < len(b.pending); {
+		slot := b.pending[i].slot
+		stride := 1 + len(b.schema.EventTypes[slot].Properties)
+		r := run{slot: slot, first: int32(len(b.snap.times)), base: int32(len(b.snap.props)), stride: int32(stride)}
+		for ; i < len(b.pending) && b.pending[i].slot == slot; i++ {
+			p := b.pending[i]
+			b.snap.times = append(b.snap.times, p.at)
+			b.snap.props = append(b.snap.props, b.words[p.from:int(p.from)+stride]...)
+			r.n++
+		}
+		b.snap.runs = append(b.snap.runs, r)
+	}
+	for _, d := range b.dropped {
+		i, ok := slices.BinarySearchFunc(b.snap.runs, d.slot, func(r run, slot int32) int { return int(r.slot - slot) })
+		if !ok {
+			b.snap.runs = slices.Insert(b.snap.runs, i, run{slot: d.slot, stride: 1})
+		}
+		b.snap.runs[i].since = max(b.snap.runs[i].since, d.since)
+	}
+	out := b.snap
+	out.states, out.cells, out.items = exact(out.states), exact(out.cells), exact(out.items)
+	out.runs, out.times, out.props, out.text = exact(out.runs), exact(out.times), exact(out.props), string(b.text)
+	return &out
+}
+
+func exact[T any](s []T) []T {
+	if len(s) == 0 {
+		return nil
+	}
+	out := make([]T, len(s))
+	copy(out, s)
+	return out
+}
