@@ -29,9 +29,10 @@ var rooms = map[string][]string{
 	"events/natsbus":  {"events", "hlc"},
 	"store/embedded":  {"access", "audit", "events", "hlc", "profile", "rules"},
 	"store/storetest": {"access", "audit", "events", "hlc", "profile", "rules"},
-	"server":          {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "strictjson"},
+	"server":          {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "strictjson"},
+	"server/ask":      {"problem", "strictjson"},
 	"admin":           {"access", "audit", "cache", "engine", "events", "hlc", "problem", "profile", "rules", "strictjson"},
-	"ops":             {},
+	"ops":             {"cache", "events", "rules"},
 
 	"app": {
 		"access", "admin", "audit", "cache", "engine", "events", "events/natsbus", "hlc", "ops", "precheck", "problem", "profile", "rules", "server",
@@ -42,23 +43,22 @@ var rooms = map[string][]string{
 	// The demo drives a running app from outside, through its listeners, and seeds it through the domain's interfaces.
 	"demo":         {"access", "audit", "demo/shop", "hlc", "profile", "rules"},
 	"demo/shop":    {"profile", "rules"},
-	"demo/traffic": {"demo/shop", "profile", "rules"},
-	"demo/view":    {"demo/traffic", "demo/shop"},
+	"demo/traffic": {"demo/shop"},
+	"demo/view":    {"demo/shop", "demo/traffic"},
 }
 
 // libraries maps each core library to the rooms that may import it: one, except where the comment says why.
 var libraries = map[string][]string{
-	"github.com/valyala/fasthttp":        {"server"},
-	"github.com/nats-io/nats.go":         {"events/natsbus"},
-	"github.com/nats-io/nats-server":     {"events/natsbus"},
-	"github.com/cockroachdb/pebble":      {"store/embedded"},
-	"github.com/dgraph-io/ristretto":     {"cache"},
-	"cel.dev/cel-go":                     {"rules"},
-	"github.com/golang-jwt/jwt":          {"access"},
-	"github.com/prometheus":              {"ops"},
-	"github.com/alecthomas/kong":         {"cmd/eligibility"},
-	"github.com/brianvoe/gofakeit":       {"demo/shop"},
-	"github.com/go-json-experiment/json": {"strictjson", "server"}, // server: the hot request body is parsed by tokens
+	"github.com/valyala/fasthttp":    {"server"},
+	"github.com/nats-io/nats.go":     {"events/natsbus"},
+	"github.com/nats-io/nats-server": {"events/natsbus"},
+	"github.com/cockroachdb/pebble":  {"store/embedded"},
+	"github.com/dgraph-io/ristretto": {"cache"},
+	"cel.dev/cel-go":                 {"rules"},
+	"github.com/golang-jwt/jwt":      {"access"},
+	"github.com/prometheus":          {"ops"},
+	"github.com/alecthomas/kong":     {"cmd/eligibility"},
+	"github.com/brianvoe/gofakeit":   {"demo/shop"},
 }
 
 const (

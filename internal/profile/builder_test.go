@@ -13,8 +13,15 @@ func shopSchema(t testing.TB) *Schema {
 	t.Helper()
 	s := NewSchema()
 	for _, a := range []struct{ name, typ string }{
-		{"country", "string"}, {"age", "int"}, {"lifetimeValue", "double"}, {"vip", "bool"}, {"signedUpAt", "timestamp"},
-		{"tags", "list<string>"}, {"scores", "map<string,double>"}, {"address.city", "string"}, {"address.geo.lat", "double"},
+		{"country", "string"},
+		{"age", "int"},
+		{"lifetimeValue", "double"},
+		{"vip", "bool"},
+		{"signedUpAt", "timestamp"},
+		{"tags", "list<string>"},
+		{"scores", "map<string,double>"},
+		{"address.city", "string"},
+		{"address.geo.lat", "double"},
 	} {
 		typ, err := ParseType(a.typ)
 		if err != nil {

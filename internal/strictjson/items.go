@@ -10,8 +10,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Items cuts a JSON array of 1 to most items into them. Each is one valid JSON value and a part of data. It stops at the first item too many, so that what a
-// list costs does not depend on how long it is. The error is always a *problem.Problem.
+// Items cuts a JSON array of 1 to most items into them. Each is one valid JSON value and a part of data. It stops at the
+// first item too many, so that what a list costs does not depend on how long it is. The error is always a
+// *problem.Problem.
 func Items(data []byte, most int) ([][]byte, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, problem.New("empty_body", "send a JSON array")

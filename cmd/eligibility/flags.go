@@ -1,0 +1,78 @@
+package main
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"eligibility/internal/app"
+	"eligibility/internal/demo/shop"
+	"eligibility/internal/demo/traffic"
+
+	"github.com/alecthomas/kong"
+)
+
+// replicaFlags is everything that a replica can be told. Defaults come from app.Defaults, so that the command line and a library embedder
+// agree. Keys and secrets are never values of flags: a process list shows those.
+type replicaFlags struct {
+	Config string `help:"YAML file with the names of flags as keys. Flags and environment win over it." placeholder:"FILE" env:"ELIGIBILITY_CONFIG" type:"path"`
+
+	Listen         string         `group:"listen" help:"Address of the decision plane. Port 0 picks a free one, here and below." default:"${listen}" env:"ELIGIBILITY_LISTEN"`
+	AdminListen    string         `group:"listen" help:"Address of the control plane." default:"${admin_listen}" env:"ELIGIBILITY_ADMIN_LISTEN"`
+	OpsListen      string         `group:"listen" help:"Address of the ops plane: health, metrics, profiles." default:"${ops_listen}" env:"ELIGIBILITY_OPS_LISTEN"`
+	TLSCert        string         `group:"listen" name:"tls-cert" help:"PEM file with the certificate of all planes." env:"ELIGIBILITY_TLS_CERT" placeholder:"FILE" type:"path"`
+	TLSKey         string         `group:"listen" name:"tls-key" help:"PEM file with its key." env:"ELIGIBILITY_TLS_KEY" placeholder:"FILE" type:"path"`
+	Insecure       bool           `group:"listen" help:"Allow plain HTTP beyond loopback, because a proxy in front speaks TLS." env:"ELIGIBILITY_INSECURE"`
+	TrustedProxies []netip.Prefix `group:"listen" help:"Networks whose X-Forwarded-For is believed." env:"ELIGIBILITY_TRUSTED_PROXIES" placeholder:"CIDR"`
+	ClientRate     float64        `group:"listen" help:"Requests per second of one client key and address; 0 sets no limit." default:"${client_rate}" env:"ELIGIBILITY_CLIENT_RATE"`
+	Pprof          bool           `group:"listen" help:"Serve profiles also when the ops plane is not on loopback." env:"ELIGIBILITY_PPROF"`
+
+	Store          string        `group:"data" help:"Where data lives: embedded, in the data directory." default:"${store}" env:"ELIGIBILITY_STORE"`
+	DataDir        string        `group:"data" help:"Directory of the store and the key files; it is made when absent. The demo takes a temporary one when none is named." default:"${data_dir}" env:"ELIGIBILITY_DATA_DIR" type:"path"`
+	Nats           string        `group:"data" help:"The bus between replicas: embedded, inside this process." default:"${nats}" env:"ELIGIBILITY_NATS"`
+	Retention      time.Duration `group:"data" help:"How long user events count; no window of a rule is longer." default:"${retention}" env:"ELIGIBILITY_RETENTION"`
+	RootKeyFile    string        `group:"data" help:"File with the root key; by default root.key in the data directory, written at the first start." env:"ELIGIBILITY_ROOT_KEY_FILE" placeholder:"FILE" type:"path"`
+	SecretKeyFile  string        `group:"data" help:"File with the key that seals stored secrets; by default secret.key in the data directory." env:"ELIGIBILITY_SECRET_KEY_FILE" placeholder:"FILE" type:"path"`
+	StalenessBound time.Duration `group:"fresh" help:"No answer is older than this while the feed is healthy." default:"${bound}" env:"ELIGIBILITY_STALENESS_BOUND"`
+	CacheBytes     int64         `group:"fresh" help:"Memory for cached users: a number, or one with KiB, MiB or GiB." default:"${cache_bytes}" env:"ELIGIBILITY_CACHE_BYTES" type:"bytes"`
+
+	DrainDelay   time.Duration `group:"life" help:"How long readiness says 503 before the listeners close." default:"${drain_delay}" env:"ELIGIBILITY_DRAIN_DELAY"`
+	DrainTimeout time.Duration `group:"life" help:"How long requests in flight may take to end." default:"${drain_timeout}" env:"ELIGIBILITY_DRAIN_TIMEOUT"`
+	ReadyFile    string        `group:"life" help:"File that is written, in one step, once the replica is ready: JSON with its addresses." env:"ELIGIBILITY_READY_FILE" placeholder:"FILE" type:"path"`
+}
+
+func groups() []kong.Group {
+	return []kong.Group{
+		{Key: "listen", Title: "Listeners:"},
+		{Key: "data", Title: "Data:"},
+		{Key: "fresh", Title: "Freshness and memory:"},
+		{Key: "life", Title: "Start and stop:"},
+		{Key: "shop", Title: "The made-up shop:"},
+	}
+}
+
+// flagDefaults are the variables of the grammar's default tags.
+func flagDefaults() map[string]string {
+	d := app.Defaults()
+	return map[string]string{
+		"listen": d.Listen, "admin_listen": d.AdminListen, "ops_listen": d.OpsListen, "store": d.Store, "own_dir": d.DataDir, "nats": d.Nats,
+		"retention": printed(d.Retention), "bound": printed(d.Bound), "cache_bytes": printedBytes(d.CacheBytes),
+		"drain_delay": printed(d.DrainDelay), "drain_timeout": printed(d.DrainTimeout),
+		"client_rate": strconv.FormatFloat(d.ClientRate, 'g', -1, 64),
+		"data_dir":    "", // set by each verb
+		"demo_users":  strconv.Itoa(shop.DefaultUsers), "demo_rate": strconv.FormatFloat(traffic.Defaults().Rate, 'g', -1, 64),
+	}
+}
+
+// config is the flags as a replica takes them.
+func (f *replicaFlags) config() app.Config {
+	cfg := app.Defaults()
+	cfg.Listen, cfg.AdminListen, cfg.OpsListen = f.Listen, f.AdminListen, f.OpsListen
+	cfg.TLSCert, cfg.TLSKey, cfg.Insecure, cfg.TrustedProxies = f.TLSCert, f.TLSKey, f.Insecure, f.TrustedProxies
+	cfg.ClientRate, cfg.Pprof = f.ClientRate, f.Pprof
+	cfg.Store, cfg.DataDir, cfg.Nats, cfg.Retention = f.Store, f.DataDir, f.Nats, f.Retention
+	cfg.RootKeyFile, cfg.SecretKeyFile = f.RootKeyFile, f.SecretKeyFile
+	cfg.Bound, cfg.CacheBytes = f.StalenessBound, f.CacheBytes
+	cfg.DrainDelay, cfg.DrainTimeout, cfg.ReadyFile = f.DrainDelay, f.DrainTimeout, f.ReadyFile
+	return cfg
+}

@@ -1,0 +1,37 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"testing"
+)
+
+// childDir, when set, makes the test binary a replica on that directory: tests that kill a process need a real one.
+const childDir = "ELIGIBILITY_TEST_CHILD_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		if err := runChild(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// runChild runs until it is killed.
+func runChild(dir string) error {
+	cfg := testConfig(dir)
+	cfg.ReadyFile = dir + "/ready.json"
+	a, err := New(cfg, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	if err != nil {
+		return err
+	}
+	if err := a.Start(context.Background()); err != nil {
+		return err
+	}
+	select {}
+}

@@ -1,0 +1,119 @@
+package app
+
+import (
+	"fmt"
+	"time"
+
+	"eligibility/internal/access"
+	"eligibility/internal/admin"
+	"eligibility/internal/cache"
+	"eligibility/internal/events"
+	"eligibility/internal/events/natsbus"
+	"eligibility/internal/hlc"
+	"eligibility/internal/rules"
+	"eligibility/internal/server"
+)
+
+// jwtVerdicts is how many verified user tokens are remembered.
+const jwtVerdicts = 1 << 16
+
+// wire connects the parts. Nothing runs yet but the bus, whose server the others need to exist.
+func (a *App) wire(sealer *access.Sealer, root access.RootKey) error {
+	cacheCfg := cache.Defaults()
+	cacheCfg.CacheBytes, cacheCfg.MemoBytes, cacheCfg.Bound, cacheCfg.Logger = a.cfg.CacheBytes, server.MemoBytes, a.cfg.Bound, a.logger
+	var err error
+	if a.cache, err = cache.New(cacheCfg, a.store, a.clock); err != nil {
+		return fmt.Errorf("cache: %w", err)
+	}
+	a.keyring = access.NewKeyring(a.store, sealer, a.logger)
+
+	busCfg := natsbus.DefaultEmbedded()
+	busCfg.Logger = a.logger
+	if a.bus, err = natsbus.Embedded(busCfg); err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	a.onStop("bus", nothing(a.bus.Stop))
+	relayCfg := events.DefaultRelayConfig(a.id)
+	relayCfg.Logger = a.logger
+	if a.relay, err = events.NewRelay(a.store, a.store, a.bus, relayCfg); err != nil {
+		return fmt.Errorf("relay: %w", err)
+	}
+	fleetCfg := events.DefaultFleetConfig(a.id, a.lag)
+	fleetCfg.Logger = a.logger
+	if a.fleet, err = events.NewFleet(a.bus, fleetCfg); err != nil {
+		return fmt.Errorf("fleet: %w", err)
+	}
+	a.refresher = rules.NewRefresher(a.store, a.live, rules.NewCompiler(a.cfg.Retention), a.logger, a.applied)
+	followerCfg := events.DefaultFollowerConfig(a.clock.Now)
+	followerCfg.Logger = a.logger
+	sinks := events.Fanout{a.cache, reloads{rulesets: a.refresher, keys: a.keyring}}
+	if a.follower, err = events.NewFollower(a.bus, sinks, followerCfg); err != nil {
+		return fmt.Errorf("follower: %w", err)
+	}
+	return a.planes(sealer, root)
+}
+
+func (a *App) planes(sealer *access.Sealer, root access.RootKey) (err error) {
+	serverCfg := server.Defaults()
+	serverCfg.ClientRate, serverCfg.TrustedProxies = a.cfg.ClientRate, a.cfg.TrustedProxies
+	a.decisions, err = server.New(serverCfg, server.Deps{
+		Users: a.cache, Rulesets: a.live, Keys: a.keyring, Tokens: access.NewVerifier(jwtVerdicts), Writer: a.store, Profiles: a.store,
+		Hints: a.bus, Clock: a.clock, Logger: a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.control, err = admin.New(admin.Defaults(), admin.Deps{
+		Authoring: a.authoring, Live: a.live, Compiler: rules.NewCompiler(a.cfg.Retention), Users: a.cache, Observer: a.store, Keyring: a.keyring,
+		Keys: a.store, Sealer: sealer, Root: root, Clock: a.clock, Fleet: a.fleet, Freshness: a.freshness, Logger: a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.ops, err = a.newOps()
+	return err
+}
+
+// reloads passes on what concerns rulesets and keys. Neither call blocks: both only mark what is to be read again.
+type reloads struct {
+	rulesets *rules.Refresher
+	keys     *access.Keyring
+}
+
+var _ events.Sink = reloads{}
+
+// Apply notes changed rulesets and keys.
+func (r reloads) Apply(changes []events.Change, _ hlc.Timestamp) {
+	for i := range changes {
+		switch changes[i].Table {
+		case events.TableRuleset:
+			r.rulesets.Changed(changes[i].Project)
+		case events.TableAccessKey:
+			r.keys.Refresh()
+		}
+	}
+}
+
+// Gap assumes that every ruleset and key changed.
+func (r reloads) Gap(hlc.Timestamp) {
+	r.rulesets.ChangedAll()
+	r.keys.Refresh()
+}
+
+// applied tells the fleet which version this replica answers with.
+func (a *App) applied(rs *rules.Ruleset) {
+	a.fleet.Applied(rs.Project, rs.Version, len(rs.Quarantined))
+}
+
+// lag is the freshness lag, negative while the watermark is unset.
+func (a *App) lag() time.Duration {
+	if state := a.cache.State(); !state.Watermark.IsZero() {
+		return state.Lag
+	}
+	return -1
+}
+
+func (a *App) freshness() admin.Freshness {
+	state := a.cache.State()
+	return admin.Freshness{Known: !state.Watermark.IsZero(), Lag: state.Lag, Healthy: state.Healthy}
+}

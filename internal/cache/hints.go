@@ -1,0 +1,40 @@
+package cache
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"eligibility/internal/profile"
+)
+
+// entry is one snapshot in memory. Immutable but for its memo.
+type entry struct {
+	snap   *profile.Snapshot
+	maxAge time.Duration // in database time since the snapshot's AsOf
+	cost   int64         // bytes
+	memo   Memo
+}
+
+// entryOverhead is the bytes that an entry takes beside its snapshot: the entry itself and ristretto's records of it (cells of the value
+// map, the cost map and the expiry map, at the load that Go's maps usually have).
+const entryOverhead = 352
+
+// newEntry wraps a snapshot and draws its life, ±20 % around maxAge.
+func newEntry(snap *profile.Snapshot, maxAge time.Duration, memoBytes int64) *entry {
+	fifth := int64(maxAge) / 5
+	return &entry{
+		snap:   snap,
+		maxAge: maxAge - time.Duration(fifth) + time.Duration(rand.Int64N(2*fifth+1)),
+		cost:   snap.SizeBytes() + entryOverhead + memoBytes,
+	}
+}
+
+// hints keeps entries by the hash of their key and promises nothing: an entry may vanish, never appear, be replaced by an older one or
+// come back. Whoever reads one decides by valid whether it may be used, the key in it included.
+type hints interface {
+	get(hash uint64) (*entry, bool)
+	put(hash uint64, e *entry)
+	size() (entries, bytes int64, evictions uint64)
+	// close ends its goroutines. No other call may be running or follow.
+	close()
+}

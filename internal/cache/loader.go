@@ -1,0 +1,197 @@
+package cache
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"eligibility/internal/profile"
+)
+
+// loader turns misses into as few loads as it can: those who miss the same key share one call, and calls that wait together are read by one
+// Source.Load. Calls wait in order of arrival, at most QueueMax of them.
+type loader struct {
+	cfg    *Config
+	store  *store
+	floors *floors
+	stats  *counters
+	keep   func(hash uint64, e *entry)
+	// full holds a token while a whole batch may wait: it ends the window of the worker that gathers one.
+	full chan struct{}
+
+	mu     sync.Mutex // guards what follows and the unfinished parts of calls
+	wake   sync.Cond  // the queue grew, or closed
+	newest map[profile.Key]*call
+	queue  []*call
+	closed bool
+}
+
+// call is one load of one key, shared by all who wait for done.
+type call struct {
+	key       profile.Key
+	hash      uint64
+	keep      bool  // someone wants it kept
+	begun     bool  // no longer in the queue
+	floorSeen int64 // the key's highest floor just before the load began
+
+	done  chan struct{} // closed when entry or err is set
+	entry *entry
+	err   error
+}
+
+func newLoader(cfg *Config, s *store, f *floors, stats *counters, keep func(uint64, *entry)) *loader {
+	l := &loader{cfg: cfg, store: s, floors: f, stats: stats, keep: keep, newest: make(map[profile.Key]*call), full: make(chan struct{}, 1)}
+	l.wake.L = &l.mu
+	return l
+}
+
+// join returns a call for the key whose result may serve whoever joins now. A load that began before the key's present floor was raised
+// may not contain that change, so it is not joined: a new call takes its place. begun says that the load was under way already, so that
+// its AsOf may be older than the caller. Errors: ErrOverloaded, ErrStopped.
+func (l *loader) join(hash uint64, key profile.Key, keep bool) (c *call, begun bool, err error) {
+	floor := l.floors.highest(hash)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, false, ErrStopped
+	}
+	if c := l.newest[key]; c != nil && (!c.begun || c.floorSeen >= floor) {
+		l.stats.coalesced.Add(1)
+		c.keep = c.keep || keep
+		return c, c.begun, nil
+	}
+	if len(l.queue) >= l.cfg.QueueMax {
+		l.stats.rejected.Add(1)
+		return nil, false, ErrOverloaded
+	}
+	c = &call{key: key, hash: hash, keep: keep, done: make(chan struct{})}
+	l.newest[key] = c
+	l.queue = append(l.queue, c)
+	l.wake.Signal()
+	if len(l.queue) >= l.cfg.BatchMax {
+		select {
+		case l.full <- struct{}{}:
+		default:
+		}
+	}
+	return c, false, nil
+}
+
+// work loads batches until ctx ends.
+func (l *loader) work(ctx context.Context) {
+	batch := make([]*call, 0, l.cfg.BatchMax)
+	keys := make([]profile.Key, 0, l.cfg.BatchMax)
+	snaps := make([]*profile.Snapshot, l.cfg.BatchMax)
+	for {
+		batch = l.take(ctx, batch[:0])
+		if len(batch) == 0 {
+			return
+		}
+		keys = keys[:0]
+		for _, c := range batch {
+			keys = append(keys, c.key)
+		}
+		err := l.store.load(ctx, keys, snaps[:len(batch)])
+		if ctx.Err() != nil {
+			err = ErrStopped
+		}
+		l.finish(batch, snaps, err)
+		clear(batch)
+		clear(snaps)
+	}
+}
+
+// take waits for calls and begins them. None: the loader is closed.
+func (l *loader) take(ctx context.Context, batch []*call) []*call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		for len(l.queue) == 0 && !l.closed {
+			l.wake.Wait()
+		}
+		if l.closed {
+			return batch
+		}
+		if l.cfg.BatchWindow == 0 || len(l.queue) >= l.cfg.BatchMax {
+			break
+		}
+		l.mu.Unlock()
+		l.gather(ctx)
+		l.mu.Lock()
+		if len(l.queue) > 0 && !l.closed {
+			break
+		}
+	}
+	n := min(len(l.queue), l.cfg.BatchMax)
+	batch = append(batch, l.queue[:n]...)
+	l.queue = append(l.queue[:0], l.queue[n:]...)
+	clear(l.queue[len(l.queue) : len(l.queue)+n])
+	for _, c := range batch {
+		c.begun = true
+		c.floorSeen = l.floors.highest(c.hash)
+	}
+	if len(l.queue) > 0 {
+		l.wake.Signal()
+	}
+	return batch
+}
+
+// gather lets a batch grow for the window, or until it is full.
+func (l *loader) gather(ctx context.Context) {
+	timer := time.NewTimer(l.cfg.BatchWindow)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.full:
+	case <-ctx.Done():
+	}
+}
+
+// finish hands the result of a load to those who wait. The entry is offered to the cache first, so that whoever comes later finds one or
+// the other.
+func (l *loader) finish(batch []*call, snaps []*profile.Snapshot, err error) {
+	for i, c := range batch {
+		if err == nil {
+			c.entry = newEntry(snaps[i], l.cfg.MaxAge, l.cfg.MemoBytes)
+			if l.wanted(c) {
+				l.keep(c.hash, c.entry)
+			}
+		}
+		c.err = err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range batch {
+		if l.newest[c.key] == c {
+			delete(l.newest, c.key)
+		}
+		close(c.done)
+	}
+}
+
+func (l *loader) wanted(c *call) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return c.keep
+}
+
+// depth is the number of keys that wait for a load to begin.
+func (l *loader) depth() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)
+}
+
+// close refuses new calls, fails the waiting ones and lets the workers go. It may be called again.
+func (l *loader) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for _, c := range l.queue {
+		c.err = ErrStopped
+		delete(l.newest, c.key)
+		close(c.done)
+	}
+	l.queue = nil
+	l.wake.Broadcast()
+}

@@ -1,0 +1,101 @@
+package ops
+
+import (
+	"eligibility/internal/cache"
+	"eligibility/internal/events"
+	"eligibility/internal/rules"
+)
+
+// Cache reads a cache.
+func Cache(c *cache.Cache) Collector {
+	return func(s *Samples) {
+		stats := c.Stats()
+		s.Count(&CacheHits, stats.Hits)
+		for cause, n := range map[string]uint64{
+			"absent": stats.Misses.Absent, "schema": stats.Misses.Schema, "global_floor": stats.Misses.GlobalFloor, "floor": stats.Misses.Floor,
+			"expired": stats.Misses.Expired, "bound": stats.Misses.Bound, "min_as_of": stats.Misses.MinAsOf,
+		} {
+			s.Count(&CacheMisses, n, cause)
+		}
+		s.Count(&CacheFalse, stats.FalseInvalidations)
+		s.Count(&CacheLoads, stats.Loads)
+		s.Count(&CacheBatches, stats.Batches)
+		s.Count(&CacheLoadErrors, stats.LoadErrors)
+		s.Value(&CacheLoadSeconds, stats.LoadTime.Seconds())
+		s.Count(&CacheCoalesced, stats.Coalesced)
+		s.Count(&CacheRejected, stats.Rejected)
+		s.Count(&CacheRereads, stats.Rereads)
+		s.Count(&CacheUncached, stats.Uncached)
+		s.Count(&CacheStale, stats.Stale)
+		s.Count(&CacheFills, stats.Fills)
+		s.Count(&CacheFillsRefused, stats.FillsRefused)
+		s.Count(&CacheEvictions, stats.Evictions)
+		s.Count(&CacheChanges, stats.Changes)
+		s.Count(&CacheGaps, stats.Gaps)
+		s.Value(&CacheEntries, float64(stats.Entries))
+		s.Value(&CacheBytes, float64(stats.Bytes))
+		s.Value(&CacheWaiting, float64(stats.Waiting))
+		fresh := c.State()
+		s.Flag(&FreshnessHealthy, fresh.Healthy)
+		if !fresh.Watermark.IsZero() {
+			s.Value(&FreshnessLag, fresh.Lag.Seconds())
+		}
+	}
+}
+
+// Follower reads a follower.
+func Follower(f *events.Follower) Collector {
+	return func(s *Samples) {
+		stats := f.Stats()
+		s.Count(&FollowerBatches, stats.Batches)
+		s.Count(&FollowerChanges, stats.Changes)
+		s.Count(&FollowerHints, stats.Hints)
+		s.Count(&FollowerGaps, stats.Gaps)
+		for cause, n := range map[string]uint64{
+			"repeat": stats.Repeats, "lower_epoch": stats.LowerEpochs, "undecodable": stats.Undecodable, "implausible": stats.Implausible,
+			"backwards": stats.Backwards,
+		} {
+			s.Count(&FollowerIgnored, n, cause)
+		}
+		s.Count(&FollowerInterrupts, stats.Interruptions)
+	}
+}
+
+// Relay reads a relay.
+func Relay(r *events.Relay) Collector {
+	return func(s *Samples) {
+		stats := r.Stats()
+		s.Flag(&RelayLeading, stats.Leading)
+		s.Value(&RelayEpoch, float64(stats.Epoch))
+		s.Count(&RelayTerms, stats.Terms)
+		s.Count(&RelayLost, stats.LeasesLost)
+		s.Count(&RelayBatches, stats.Batches)
+		s.Count(&RelayChanges, stats.Changes)
+		for kind, n := range map[string]uint64{
+			"publish": stats.PublishFailures, "feed_restart": stats.FeedRestarts, "cursor_too_old": stats.CursorsTooOld,
+			"implausible": stats.Implausible, "backwards": stats.Backwards, "uncarryable": stats.Uncarryable, "save": stats.SaveFailures,
+		} {
+			s.Count(&RelayFailures, n, kind)
+		}
+		s.Value(&RelayWaiting, float64(stats.Waiting))
+	}
+}
+
+// Rulesets reads the rulesets in force.
+func Rulesets(live *rules.Live) Collector {
+	return func(s *Samples) {
+		projects, stale, promotions, quarantined := 0, 0, 0, 0
+		for _, rs := range live.Projects() {
+			projects++
+			promotions += len(rs.Promotions)
+			quarantined += len(rs.Quarantined)
+			if !live.Fresh(rs.Project) {
+				stale++
+			}
+		}
+		s.Value(&RulesProjects, float64(projects))
+		s.Value(&RulesStale, float64(stale))
+		s.Value(&RulesPromotions, float64(promotions))
+		s.Value(&RulesQuarantined, float64(quarantined))
+	}
+}

@@ -1,0 +1,117 @@
+package ops
+
+// The definitions of all metrics of the product. They are added, and never renamed: dashboards and alerts stand on them.
+var (
+	BuildInfo = gauge("eligibility_build_info", "Always 1; the labels say which build runs.", "version", "revision", "go")
+
+	// The decision plane.
+	DecisionRequests = counter("eligibility_decision_requests_total", "Answers by route and first digit of the status.", "route", "class")
+	DecisionSeconds  = histogram("eligibility_decision_request_seconds", "From a request read to its answer encoded, by route.", "route")
+	DecisionDegraded = counter("eligibility_decision_degraded_total", "Decisions answered as degraded.")
+	DecisionReused   = counter("eligibility_decision_reused_total", "Decisions answered from an earlier one of the same snapshot.")
+	DecisionErrors   = counter("eligibility_decision_rule_errors_total", "Rules that could not be evaluated for a user.")
+	DecisionLimited  = counter("eligibility_decision_limited_total", "Requests refused by the rate limit.")
+	DecisionPanics   = counter("eligibility_decision_panics_total", "Requests that ended in a panic, each of which is a defect.")
+
+	// The control plane.
+	ControlRequests = counter("eligibility_control_requests_total", "Answers of the control plane.", "result")
+	ControlPanics   = counter("eligibility_control_panics_total", "Requests that ended in a panic, each of which is a defect.")
+
+	// The cache of snapshots.
+	CacheHits         = counter("eligibility_cache_hits_total", "Reads answered from memory.")
+	CacheMisses       = counter("eligibility_cache_misses_total", "Reads that needed a load, by why.", "cause")
+	CacheFalse        = counter("eligibility_cache_false_invalidations_total", "Misses owed to another key of the same slot, estimated.")
+	CacheLoads        = counter("eligibility_cache_loads_total", "Users read from the store.")
+	CacheBatches      = counter("eligibility_cache_load_batches_total", "Reads of the store, of one or more users each.")
+	CacheLoadErrors   = counter("eligibility_cache_load_errors_total", "Reads of the store that failed.")
+	CacheLoadSeconds  = counter("eligibility_cache_load_seconds_total", "Time spent in reads of the store.")
+	CacheCoalesced    = counter("eligibility_cache_coalesced_total", "Reads that shared the load of another.")
+	CacheRejected     = counter("eligibility_cache_rejected_total", "Reads refused because too many were waiting.")
+	CacheRereads      = counter("eligibility_cache_rereads_total", "Loads repeated because they came back too old.")
+	CacheUncached     = counter("eligibility_cache_uncached_total", "Reads answered and not kept, because a floor lay above their stamp.")
+	CacheStale        = counter("eligibility_cache_stale_total", "Reads answered degraded because the store could not be read.")
+	CacheFills        = counter("eligibility_cache_fills_total", "Entries offered to the cache.")
+	CacheFillsRefused = counter("eligibility_cache_fills_refused_total", "Loads that were invalid before they could be kept.")
+	CacheEvictions    = counter("eligibility_cache_evictions_total", "Entries dropped for want of room.")
+	CacheChanges      = counter("eligibility_cache_changes_total", "Changes that raised floors, repeats included.")
+	CacheGaps         = counter("eligibility_cache_gaps_total", "Times everything was assumed to have changed.")
+	CacheEntries      = gauge("eligibility_cache_entries", "Snapshots in memory.")
+	CacheBytes        = gauge("eligibility_cache_size_bytes", "Memory that they count for.")
+	CacheWaiting      = gauge("eligibility_cache_waiting", "Users waiting to be loaded.")
+	FreshnessLag      = gauge("eligibility_feed_lag_seconds",
+		"Freshness lag: the database's time minus the watermark; absent before the first.")
+	FreshnessHealthy   = gauge("eligibility_feed_healthy", "1 while the watermark grows and lies within the staleness bound.")
+	FollowerBatches    = counter("eligibility_feed_batches_total", "Batches received from the bus.")
+	FollowerChanges    = counter("eligibility_feed_changes_total", "Changes applied, repeats and hints included.")
+	FollowerHints      = counter("eligibility_feed_hints_total", "Hints received past the stream.")
+	FollowerGaps       = counter("eligibility_feed_gaps_total", "Gaps seen in the stream.")
+	FollowerIgnored    = counter("eligibility_feed_ignored_total", "Messages not taken at their word, by why.", "cause")
+	FollowerInterrupts = counter("eligibility_feed_interruptions_total", "Losses that the bus reported.")
+
+	// The relay of this replica, if it holds the lease.
+	RelayLeading  = gauge("eligibility_relay_leading", "1 while this replica relays the feed.")
+	RelayEpoch    = gauge("eligibility_relay_epoch", "Epoch of its present or last term.")
+	RelayTerms    = counter("eligibility_relay_terms_total", "Times it took the lease.")
+	RelayLost     = counter("eligibility_relay_leases_lost_total", "Terms that ended because another took the lease.")
+	RelayBatches  = counter("eligibility_relay_batches_total", "Batches acknowledged by the bus.")
+	RelayChanges  = counter("eligibility_relay_changes_total", "Changes in them.")
+	RelayFailures = counter("eligibility_relay_failures_total", "What went wrong and was tried again or sent as a gap, by kind.", "kind")
+	RelayWaiting  = gauge("eligibility_relay_waiting", "Changes waiting to be published.")
+
+	// The bus.
+	BusConnected = gauge("eligibility_bus_connected", "1 while the bus can be reached.")
+	BusMessages  = counter("eligibility_bus_messages_total", "Messages by direction: published, delivered, hints and announcements.", "kind")
+	BusBytes     = counter("eligibility_bus_transferred_bytes_total", "Bytes of batches by direction.", "kind")
+	BusFailures  = counter("eligibility_bus_failures_total", "What the bus could not carry or vouch for, by kind.", "kind")
+	BusReconnect = counter("eligibility_bus_reconnects_total", "Times the connection was made anew.")
+
+	// Rulesets.
+	RulesProjects = gauge("eligibility_rules_projects", "Projects whose ruleset is in force here.")
+	RulesStale    = gauge("eligibility_rules_stale_projects",
+		"Of them, those not compared with the store lately: their answers are degraded.")
+	RulesPromotions  = gauge("eligibility_rules_promotions", "Promotions in force, over all projects.")
+	RulesQuarantined = gauge("eligibility_rules_quarantined_promotions", "Promotions that this replica cannot compile.")
+	KeysInForce      = gauge("eligibility_access_keys", "Keys in force, over all projects.")
+
+	// The embedded store.
+	StoreCommits       = counter("eligibility_store_commits_total", "Durable commits.")
+	StoreCommitSeconds = counter("eligibility_store_commit_seconds_total", "Time from a commit's stamp to its fsync, summed.")
+	StoreInFlight      = gauge("eligibility_store_commits_in_flight", "Commits waiting for their fsync.")
+	StoreLoads         = counter("eligibility_store_loads_total", "Users loaded.")
+	StoreSwept         = counter("eligibility_store_swept_events_total", "User events removed after their retention.")
+	StoreDiskBytes     = gauge("eligibility_store_disk_bytes", "Size of the data directory.")
+	StoreLogBytes      = gauge("eligibility_store_log_bytes", "Of it, the log.")
+	StoreBlockHits     = gauge("eligibility_store_block_cache_hit_ratio", "Share of block reads that needed no disk, 0 to 1.")
+	StoreReadOnly      = gauge("eligibility_store_read_only", "1 while writes are refused.")
+)
+
+// Metrics lists every definition.
+func Metrics() []*Metric {
+	return []*Metric{
+		&BuildInfo,
+		&DecisionRequests, &DecisionSeconds, &DecisionDegraded, &DecisionReused, &DecisionErrors, &DecisionLimited, &DecisionPanics,
+		&ControlRequests, &ControlPanics,
+		&CacheHits, &CacheMisses, &CacheFalse, &CacheLoads, &CacheBatches, &CacheLoadErrors, &CacheLoadSeconds, &CacheCoalesced, &CacheRejected,
+		&CacheRereads, &CacheUncached, &CacheStale, &CacheFills, &CacheFillsRefused, &CacheEvictions, &CacheChanges, &CacheGaps, &CacheEntries,
+		&CacheBytes, &CacheWaiting,
+		&FreshnessLag, &FreshnessHealthy, &FollowerBatches, &FollowerChanges, &FollowerHints, &FollowerGaps, &FollowerIgnored,
+		&FollowerInterrupts,
+		&RelayLeading, &RelayEpoch, &RelayTerms, &RelayLost, &RelayBatches, &RelayChanges, &RelayFailures, &RelayWaiting,
+		&BusConnected, &BusMessages, &BusBytes, &BusFailures, &BusReconnect,
+		&RulesProjects, &RulesStale, &RulesPromotions, &RulesQuarantined, &KeysInForce,
+		&StoreCommits, &StoreCommitSeconds, &StoreInFlight, &StoreLoads, &StoreSwept, &StoreDiskBytes, &StoreLogBytes, &StoreBlockHits,
+		&StoreReadOnly,
+	}
+}
+
+func counter(name, help string, labels ...string) Metric {
+	return Metric{Name: name, Help: help, Kind: Counter, Labels: labels}
+}
+
+func gauge(name, help string, labels ...string) Metric {
+	return Metric{Name: name, Help: help, Kind: Gauge, Labels: labels}
+}
+
+func histogram(name, help string, labels ...string) Metric {
+	return Metric{Name: name, Help: help, Kind: Histogram, Labels: labels}
+}

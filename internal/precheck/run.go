@@ -1,0 +1,160 @@
+package precheck
+
+import (
+	"context"
+	"fmt"
+
+	"eligibility/internal/cache"
+	"eligibility/internal/engine"
+	"eligibility/internal/hlc"
+	"eligibility/internal/profile"
+	"eligibility/internal/rules"
+)
+
+// ChunkUsers is how many users are read at once: a chunk is the unit of memory, of reading and of yielding to requests of apps.
+const ChunkUsers = 256
+
+// CodeUserID is the fault of an id that cannot name a user.
+const CodeUserID = "invalid_user_id"
+
+// Users reads snapshots in bulk; the cache is one. dst[i] is filled for keys[i].
+type Users interface {
+	GetMany(ctx context.Context, keys []profile.Key, d *cache.Demand, dst []cache.Read) error
+}
+
+// Job is one question: may this promotion be sent on this channel.
+type Job struct {
+	Ruleset   *rules.Ruleset
+	Promotion *rules.Compiled // of Ruleset; nil when this replica has quarantined it and keeps no older revision
+	Channel   string          // one of profile.Channels
+	Users     Users
+	Clock     *hlc.Estimate // the database's clock
+}
+
+// Line is the answer for one user.
+type Line struct {
+	UserID   string
+	Fault    string // a code when the user could not be looked at, "" otherwise
+	Eligible bool
+	Reason   rules.Reason
+	RetryAt  int64 // wall nanoseconds of when a user who is not eligible may become so by time alone; rules.Forever when never
+}
+
+// Summary counts the lines of a run and says what they rest on.
+type Summary struct {
+	Total, Eligible, Failed int
+	Reasons                 map[rules.Reason]int // why users are not eligible
+	RulesVersion            uint64
+	OldestAsOf              hlc.Timestamp // zero when nobody was read
+}
+
+// Run answers for each distinct id once, in the order of their first appearance, by calling yield. It ends early, with the
+// error, when users cannot be read or when yield fails; a caller that has shown lines by then must let its reader see that
+// the rest is missing.
+func Run(ctx context.Context, job *Job, ids []string, yield func(*Line) error) (Summary, error) {
+	r := run{job: job, yield: yield, seen: make(map[string]struct{}, len(ids))}
+	r.sum = Summary{Reasons: make(map[rules.Reason]int), RulesVersion: job.Ruleset.Version}
+	for len(ids) > 0 {
+		n := min(len(ids), ChunkUsers)
+		if err := r.chunk(ctx, ids[:n]); err != nil {
+			return r.sum, err
+		}
+		ids = ids[n:]
+	}
+	return r.sum, nil
+}
+
+// run is the memory of one Run.
+type run struct {
+	job   *Job
+	yield func(*Line) error
+	seen  map[string]struct{}
+	keys  []profile.Key
+	reads []cache.Read
+	lines []Line
+	sum   Summary
+}
+
+func (r *run) chunk(ctx context.Context, ids []string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r.keys, r.lines = r.keys[:0], r.lines[:0]
+	for _, id := range ids {
+		if _, again := r.seen[id]; again {
+			continue
+		}
+		r.seen[id] = struct{}{}
+		line := Line{UserID: id, RetryAt: rules.Forever}
+		switch {
+		case !profile.ValidUserID(id):
+			line.Fault = CodeUserID
+		case r.job.Promotion == nil:
+			line.Reason = rules.ReasonQuarantined
+		default:
+			r.keys = append(r.keys, profile.Key{Project: r.job.Ruleset.Project, User: id})
+		}
+		r.lines = append(r.lines, line)
+	}
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	return r.answer()
+}
+
+func (r *run) read(ctx context.Context) error {
+	if len(r.keys) == 0 {
+		return nil
+	}
+	if cap(r.reads) < len(r.keys) {
+		r.reads = make([]cache.Read, ChunkUsers)
+	}
+	r.reads = r.reads[:len(r.keys)]
+	demand := cache.Demand{ReadsSchema: r.job.Ruleset.ReadsSchema, NoStore: true}
+	if err := r.job.Users.GetMany(ctx, r.keys, &demand, r.reads); err != nil {
+		return fmt.Errorf("read users: %w", err)
+	}
+	return nil
+}
+
+// answer completes the lines of a chunk, whose readable users stand in keys and reads in the same order, and yields them.
+func (r *run) answer() error {
+	next := 0
+	for i := range r.lines {
+		line := &r.lines[i]
+		if line.Fault == "" && line.Reason == "" {
+			r.decide(line, &r.reads[next])
+			next++
+		}
+		r.count(line)
+		if err := r.yield(line); err != nil {
+			return err
+		}
+	}
+	clear(r.reads) // keeps no user longer than its chunk
+	return nil
+}
+
+func (r *run) decide(line *Line, read *cache.Read) {
+	if r.sum.OldestAsOf.IsZero() || read.TrueAt.Before(r.sum.OldestAsOf) {
+		r.sum.OldestAsOf = read.TrueAt
+	}
+	request := engine.Request{Channel: r.job.Channel, Now: max(r.job.Clock.Now().Wall, read.Snapshot.AsOf.Wall)}
+	outcome := engine.Check(r.job.Ruleset, read.Snapshot, &request, r.job.Promotion)
+	line.Eligible, line.Reason = outcome.Eligible, outcome.Reason
+	if !outcome.Eligible {
+		line.RetryAt = outcome.ValidUntil
+	}
+}
+
+func (r *run) count(line *Line) {
+	r.sum.Total++
+	switch {
+	case line.Fault != "":
+		r.sum.Failed++
+	case line.Eligible:
+		r.sum.Eligible++
+	default:
+		r.sum.Reasons[line.Reason]++
+	}
+}

@@ -1,0 +1,65 @@
+package rules
+
+import (
+	"math"
+
+	"eligibility/internal/profile"
+)
+
+// The readers of a source return its value of one Go type, or false when there is none to read: then the literal is an error.
+
+func (s source) present(in *Input) bool {
+	if s.from == fromUser {
+		return in.Snapshot.State(s.slot) == profile.Present
+	}
+	return s.slot < len(in.Context) && in.Context[s.slot].Set
+}
+
+func (s source) text() func(*Input) (string, bool) {
+	switch s.from {
+	case fromUserID:
+		return func(in *Input) (string, bool) { return in.Snapshot.Key.User, true }
+	case fromChannel:
+		return func(in *Input) (string, bool) { return in.Channel, true }
+	case fromUser:
+		return func(in *Input) (string, bool) {
+			if !s.present(in) {
+				return "", false
+			}
+			return in.Snapshot.String(s.slot), true
+		}
+	default:
+		return func(in *Input) (string, bool) {
+			if !s.present(in) {
+				return "", false
+			}
+			return in.Context[s.slot].Text, true
+		}
+	}
+}
+
+func (s source) bits(in *Input) (uint64, bool) {
+	if !s.present(in) {
+		return 0, false
+	}
+	if s.from == fromUser {
+		return uint64(in.Snapshot.Int(s.slot)), true
+	}
+	return in.Context[s.slot].Bits, true
+}
+
+func (s source) boolean() func(*Input) (bool, bool) {
+	return func(in *Input) (bool, bool) { v, ok := s.bits(in); return v != 0, ok }
+}
+
+func (s source) integer() func(*Input) (int64, bool) {
+	return func(in *Input) (int64, bool) { v, ok := s.bits(in); return int64(v), ok }
+}
+
+func (s source) integerAsDouble() func(*Input) (float64, bool) {
+	return func(in *Input) (float64, bool) { v, ok := s.bits(in); return float64(int64(v)), ok }
+}
+
+func (s source) double() func(*Input) (float64, bool) {
+	return func(in *Input) (float64, bool) { v, ok := s.bits(in); return math.Float64frombits(v), ok }
+}

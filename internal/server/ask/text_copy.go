@@ -1,0 +1,6 @@
+//go:build purego
+
+package ask
+
+// text copies.
+func text(b []byte) string { return string(b) }

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"eligibility/internal/access"
+	"eligibility/internal/cache"
+	"eligibility/internal/events"
+	"eligibility/internal/hlc"
+	"eligibility/internal/profile"
+	"eligibility/internal/rules"
+)
+
+// Users is where snapshots come from; the cache is one.
+type Users interface {
+	Hit(key profile.Key, d *cache.Demand) (cache.Read, bool)
+	Get(ctx context.Context, key profile.Key, d *cache.Demand) (cache.Read, error)
+	GetMany(ctx context.Context, keys []profile.Key, d *cache.Demand, dst []cache.Read) error
+	RaiseOwn(changes []events.Change)
+}
+
+// Rulesets is where the ruleset in force comes from; rules.Live is one.
+type Rulesets interface {
+	Load(project string) *rules.Ruleset // nil while none is loaded
+	Fresh(project string) bool
+}
+
+// Keys finds the credential of a key; access.Keyring is one.
+type Keys interface {
+	Lookup(key []byte) (*access.Entry, bool)
+}
+
+// Tokens verifies user tokens; access.Verifier is one.
+type Tokens interface {
+	Verify(e *access.Entry, token []byte, now time.Time) (access.Subject, error)
+}
+
+// Profiles reads stored users; a store is one.
+type Profiles interface {
+	ReadUser(ctx context.Context, key profile.Key, maxEvents int) (*profile.Record, error)
+	UserByEmail(ctx context.Context, project, email string) (string, error)
+}
+
+// Deps is what the plane works with. All are required.
+type Deps struct {
+	Users    Users
+	Rulesets Rulesets
+	Keys     Keys
+	Tokens   Tokens
+	Writer   profile.Writer
+	Profiles Profiles
+	Hints    events.Hinter
+	Clock    *hlc.Estimate // the database's clock
+	Logger   *slog.Logger
+}

@@ -1,0 +1,153 @@
+package server
+
+import (
+	"bytes"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"eligibility/internal/problem"
+
+	"github.com/valyala/fasthttp"
+)
+
+const contentJSON = "application/json"
+
+// handle is the one way in. It gives every request an id, keeps a panic from ending the process, and counts.
+func (s *Server) handle(ctx *fasthttp.RequestCtx) {
+	st := s.acquire()
+	st.requestID = s.identify(ctx, st.requestID[:0])
+	defer s.finish(ctx, st)
+	if p := s.dispatch(ctx, st); p != nil {
+		s.fault(ctx, st, p)
+	}
+}
+
+// finish runs when the handler returns or panics.
+func (s *Server) finish(ctx *fasthttp.RequestCtx, st *state) {
+	if cause := recover(); cause != nil {
+		s.stats.panics.Add(1)
+		s.logger.Error("request panicked", "route", st.route.String(), "request_id", string(st.requestID), "panic", cause,
+			"stack", string(debug.Stack()))
+		ctx.Response.ResetBody()
+		s.fault(ctx, st, problem.New(problem.Internal, ""))
+		route := st.route
+		s.head(ctx, st)
+		s.stats.observe(route, ctx.Response.StatusCode(), time.Since(ctx.Time()))
+		return // the state may be half written: the pool does not get it back
+	}
+	s.head(ctx, st)
+	s.stats.observe(st.route, ctx.Response.StatusCode(), time.Since(ctx.Time()))
+	s.release(st)
+}
+
+// head sets what every answer carries.
+func (s *Server) head(ctx *fasthttp.RequestCtx, st *state) {
+	h := &ctx.Response.Header
+	h.SetBytesV(headerRequestID, st.requestID)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	if s.draining.Load() {
+		ctx.SetConnectionClose()
+	}
+}
+
+// dispatch finds the route, checks who asks, and lets the route answer.
+func (s *Server) dispatch(ctx *fasthttp.RequestCtx, st *state) *problem.Problem {
+	if !strictLines(ctx.Request.Header.RawHeaders()) {
+		ctx.SetConnectionClose()
+		return problem.New("bad_request", "header lines end with CR LF and are not folded")
+	}
+	path, query, p := split(ctx.Request.Header.RequestURI())
+	if p != nil {
+		ctx.SetConnectionClose()
+		return p
+	}
+	if st.route = find(path); st.route == RouteNone {
+		return problem.New("not_found", "there is nothing at this address")
+	}
+	if !st.route.takes(ctx.Method()) {
+		ctx.Response.Header.Set("Allow", st.route.allow())
+		return problem.New("method_not_allowed", "use %s", st.route.allow())
+	}
+	if len(query) > 0 {
+		return problem.New("invalid_parameter", "this call takes no query parameters")
+	}
+	if p := s.authenticate(ctx, st); p != nil {
+		return p
+	}
+	if !ctx.IsGet() && !ctx.IsDelete() {
+		if p := checkHead(&ctx.Request.Header); p != nil {
+			return p
+		}
+	}
+	switch st.route {
+	case RouteEligibility:
+		return s.eligibility(ctx, st)
+	case RouteEngagement:
+		return s.engagement(ctx, st)
+	case RoutePrecheck:
+		return s.precheck(ctx, st)
+	case RouteEvents:
+		return s.putEvents(ctx, st)
+	case RouteUsersBulk:
+		return s.putUsers(ctx, st)
+	case RouteUser:
+		return s.user(ctx, st, path)
+	}
+	return problem.New(problem.Internal, "")
+}
+
+// strictLines reports whether every header line ends with CR LF and none continues the one before. fasthttp is lenient
+// about both; a proxy in front may read such a header otherwise than it does.
+func strictLines(raw []byte) bool {
+	for {
+		i := bytes.IndexByte(raw, '\n')
+		if i < 0 {
+			return true
+		}
+		if i == 0 || raw[i-1] != '\r' || i+1 < len(raw) && (raw[i+1] == ' ' || raw[i+1] == '\t') {
+			return false
+		}
+		raw = raw[i+1:]
+	}
+}
+
+// checkHead refuses bodies that are not plain JSON before anything looks at them.
+func checkHead(h *fasthttp.RequestHeader) *problem.Problem {
+	if encoding := h.ContentEncoding(); len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")) {
+		return problem.New("unsupported_encoding", "send the body uncompressed")
+	}
+	media, _, _ := bytes.Cut(h.ContentType(), []byte(";"))
+	if !bytes.EqualFold(bytes.TrimSpace(media), []byte(contentJSON)) {
+		return problem.New("unsupported_media_type", "send Content-Type: application/json")
+	}
+	return nil
+}
+
+// fault answers with a problem.
+func (s *Server) fault(ctx *fasthttp.RequestCtx, st *state, p *problem.Problem) {
+	path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte("?"))
+	if len(path) > maxInstance {
+		path = path[:maxInstance]
+	}
+	h := &ctx.Response.Header
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	status := p.Status()
+	switch {
+	case status != http.StatusUnauthorized:
+	case p.Code == "missing_credential" || p.Code == "invalid_credential":
+		h.Set("WWW-Authenticate", `ApiKey realm="eligibility"`)
+	default:
+		h.Set("WWW-Authenticate", `Bearer realm="eligibility"`)
+	}
+	ctx.SetStatusCode(status)
+	ctx.SetContentType(problem.ContentType)
+	ctx.SetBody(p.Body(string(bytes.ToValidUTF8(path, nil)), string(st.requestID)))
+}
+
+// maxInstance is how much of the path an error repeats.
+const maxInstance = 64

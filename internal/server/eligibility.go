@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"eligibility/internal/cache"
+	"eligibility/internal/engine"
+	"eligibility/internal/problem"
+	"eligibility/internal/profile"
+	"eligibility/internal/rules"
+
+	"github.com/valyala/fasthttp"
+)
+
+// eligibility answers POST /v1/eligibility.
+func (s *Server) eligibility(ctx *fasthttp.RequestCtx, st *state) *problem.Problem {
+	if p := s.answer(st, ctx.PostBody()); p != nil {
+		return p
+	}
+	ctx.SetContentType(contentJSON)
+	ctx.SetBody(st.out)
+	return nil
+}
+
+// answer fills st.out. It is everything between authentication and the network, and on a cached user it allocates nothing.
+func (s *Server) answer(st *state, body []byte) *problem.Problem {
+	rs := s.deps.Rulesets.Load(st.caller.project())
+	if rs == nil {
+		return noRuleset()
+	}
+	if p := st.asked.Parse(body); p != nil {
+		return p
+	}
+	if p := st.question(rs); p != nil {
+		return p
+	}
+	user, p := s.whom(st)
+	if p != nil {
+		return p
+	}
+	key := profile.Key{Project: st.caller.project(), User: user}
+	read, ok := s.deps.Users.Hit(key, &st.demand)
+	if !ok {
+		if read, p = s.load(key, &st.demand); p != nil {
+			return p
+		}
+	}
+	if !st.speaksFor(read.Snapshot) {
+		return mismatch()
+	}
+	st.request.Now = max(s.deps.Clock.Now().Wall, read.Snapshot.AsOf.Wall)
+	degraded := read.Degraded || len(rs.Quarantined) > 0 || !s.deps.Rulesets.Fresh(rs.Project)
+	if degraded {
+		s.stats.degraded.Add(1)
+	}
+	st.out = s.decide(st, rs, &read, appendHead(st.out[:0], user), degraded)
+	return nil
+}
+
+// decide appends the placements and stamps of the decision: one that was kept beside the snapshot, or a new one.
+func (s *Server) decide(st *state, rs *rules.Ruleset, read *cache.Read, dst []byte, degraded bool) []byte {
+	req, d := &st.request, &st.decision
+	reuse := read.Memo != nil && !req.Explain
+	if reuse {
+		st.class = appendClass(st.class[:0], req)
+		if kept, ok := recall(read.Memo, rs, st.class, req.Now); ok {
+			s.stats.reused.Add(1)
+			return appendStamps(kept.append(dst), rs.Version, read.TrueAt, kept.until, degraded)
+		}
+	}
+	engine.Decide(rs, read.Snapshot, req, d)
+	if d.Errors > 0 {
+		s.stats.ruleErrors.Add(uint64(d.Errors))
+	}
+	if reuse {
+		remember(read.Memo, rs, st.class, req.Now, d)
+	}
+	dst = appendPlacements(dst, d.Placements)
+	if req.Explain {
+		dst = appendRejected(dst, d.Rejected)
+	}
+	return appendStamps(dst, rs.Version, read.TrueAt, d.ValidUntil, degraded)
+}
+
+// load reads a user that is not cached. The key is copied: the load outlives the request's memory.
+func (s *Server) load(key profile.Key, demand *cache.Demand) (cache.Read, *problem.Problem) {
+	ctx, cancel := context.WithTimeout(s.base, s.cfg.StoreTimeout)
+	defer cancel()
+	read, err := s.deps.Users.Get(ctx, profile.Key{Project: strings.Clone(key.Project), User: strings.Clone(key.User)}, demand)
+	if err != nil {
+		return cache.Read{}, s.explain(err)
+	}
+	return read, nil
+}
+
+// explain turns an error from behind the plane into what the caller is told. What it does not know is our fault and logged.
+func (s *Server) explain(err error) *problem.Problem {
+	retry := func(code, detail string) *problem.Problem {
+		p := problem.New(code, detail)
+		p.RetryAfter = 1
+		return p
+	}
+	var p *problem.Problem
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.Is(err, cache.ErrAsOfInFuture):
+		return problem.New("as_of_in_future", "minAsOf lies ahead of the database's clock").At("minAsOf")
+	case errors.Is(err, cache.ErrAsOfNotReached):
+		return retry("as_of_not_reached", "the demanded minAsOf could not be read in time")
+	case errors.Is(err, cache.ErrOverloaded):
+		return retry("overloaded", "too many users are being loaded")
+	case errors.Is(err, profile.ErrNotDurable):
+		return retry("not_durable", "nothing was stored")
+	case errors.Is(err, profile.ErrUnavailable), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return retry("store_unavailable", "the store did not answer")
+	}
+	s.logger.Error("request failed", "error", err)
+	return problem.New(problem.Internal, "")
+}
+
+func noRuleset() *problem.Problem {
+	p := problem.New("ruleset_unavailable", "the project's ruleset is not loaded here yet")
+	p.RetryAfter = 1
+	return p
+}

@@ -1,0 +1,109 @@
+package server
+
+import (
+	"strconv"
+	"time"
+
+	"eligibility/internal/engine"
+	"eligibility/internal/hlc"
+	"eligibility/internal/rules"
+)
+
+// appendHead begins the answer of an eligibility request; the placements follow.
+func appendHead(dst []byte, user string) []byte {
+	dst = append(dst, `{"userId":`...)
+	dst = appendString(dst, user)
+	return append(dst, `,"placements":[`...)
+}
+
+// appendPlacements appends the placements of a decision.
+func appendPlacements(dst []byte, placements []engine.Placement) []byte {
+	for i := range placements {
+		p := &placements[i]
+		dst = appendPlacementHead(dst, i, p.ID)
+		for j := range p.Messages {
+			if j > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(dst, p.Messages[j].Fragment...)
+		}
+		dst = append(dst, `]}`...)
+	}
+	return dst
+}
+
+func appendPlacementHead(dst []byte, index int, id int32) []byte {
+	if index > 0 {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, `{"placement":`...)
+	dst = strconv.AppendInt(dst, int64(id), 10)
+	return append(dst, `,"messages":[`...)
+}
+
+// appendRejected ends the list of placements and begins that of rejections.
+func appendRejected(dst []byte, rejected []engine.Rejection) []byte {
+	dst = append(dst, `],"rejected":[`...)
+	for i := range rejected {
+		r := &rejected[i]
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"promotion":`...)
+		dst = appendString(dst, r.Promotion)
+		dst = append(dst, `,"placement":`...)
+		dst = strconv.AppendInt(dst, int64(r.Placement), 10)
+		dst = append(dst, `,"reason":`...)
+		dst = appendString(dst, string(r.Reason))
+		dst = append(dst, `,"detail":`...)
+		dst = appendString(dst, r.Detail)
+		dst = append(dst, '}')
+	}
+	return dst
+}
+
+// appendStamps ends the list of placements, or of rejections, with what every decision states about itself.
+func appendStamps(dst []byte, version uint64, trueAt hlc.Timestamp, validUntil int64, degraded bool) []byte {
+	dst = append(dst, `],"rulesVersion":`...)
+	dst = strconv.AppendUint(dst, version, 10)
+	dst = append(dst, `,"asOf":"`...)
+	dst = trueAt.AppendText(dst)
+	dst = append(dst, `","validUntil":`...)
+	dst = appendInstant(dst, validUntil)
+	dst = append(dst, `,"degraded":`...)
+	dst = strconv.AppendBool(dst, degraded)
+	return append(dst, "}\n"...)
+}
+
+// appendInstant appends wall nanoseconds as an RFC 3339 string, or null for never.
+func appendInstant(dst []byte, wallNanos int64) []byte {
+	if wallNanos == rules.Forever {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '"')
+	dst = time.Unix(0, wallNanos).UTC().AppendFormat(dst, time.RFC3339Nano)
+	return append(dst, '"')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendString appends valid UTF-8 as a JSON string.
+func appendString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	from := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, s[from:i]...)
+		if c == '"' || c == '\\' {
+			dst = append(dst, '\\', c)
+		} else {
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		from = i + 1
+	}
+	dst = append(dst, s[from:]...)
+	return append(dst, '"')
+}

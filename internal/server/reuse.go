@@ -1,0 +1,123 @@
+package server
+
+import (
+	"encoding/binary"
+	"time"
+
+	"eligibility/internal/cache"
+	"eligibility/internal/engine"
+	"eligibility/internal/rules"
+)
+
+// MemoBytes is what the answers kept beside one cached snapshot may take: the cache's allowance must be set to it.
+const MemoBytes = cache.MemoSlots * maxReusableBytes
+
+const (
+	maxReusableBytes = 512
+	// minHorizon keeps out answers that end before they are likely to be asked for again.
+	minHorizon = 100 * time.Millisecond
+)
+
+// reusable is an answer that was computed from one snapshot and everything that its reuse depends on besides the snapshot
+// (law L5). It is immutable.
+type reusable struct {
+	rs          *rules.Ruleset
+	from, until int64 // wall nanoseconds: holds for a now in [from, until)
+	class       string
+	parts       []part
+}
+
+// part is one placement of an answer.
+type part struct {
+	id        int32
+	fragments [][]byte // of the ruleset
+}
+
+// appendClass appends what tells requests of one ruleset apart, time and user left out: the placements in their order, the
+// limit and every context value as the ruleset types it. Two requests have equal classes only if all of these are equal,
+// which is finer than it need be (the truth of the rules' request-only atoms would do) and never wrong.
+func appendClass(dst []byte, req *engine.Request) []byte {
+	dst = binary.AppendUvarint(dst, uint64(req.Limit))
+	if req.Placements == nil {
+		dst = append(dst, 0)
+	} else {
+		dst = binary.AppendUvarint(dst, uint64(len(req.Placements))+1)
+	}
+	for _, id := range req.Placements {
+		dst = binary.AppendVarint(dst, int64(id))
+	}
+	for slot := range req.Context {
+		if v := &req.Context[slot]; v.Set {
+			dst = binary.AppendUvarint(dst, uint64(slot))
+			dst = binary.AppendUvarint(dst, v.Bits)
+			dst = binary.AppendUvarint(dst, uint64(len(v.Text)))
+			dst = append(dst, v.Text...)
+		}
+	}
+	return dst
+}
+
+// recall finds a kept answer that holds for the class at now.
+func recall(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64) (*reusable, bool) {
+	for i := range cache.MemoSlots {
+		r, ok := memo.Load(i).(*reusable)
+		if ok && r.rs == rs && now >= r.from && now < r.until && r.class == string(class) {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+// remember keeps a decision made at now if there is a place for it: an empty one or one whose answer is over. What still
+// holds is not pushed out, so that requests that never come twice cost one comparison each and no memory.
+func remember(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64, d *engine.Decision) {
+	if d.ValidUntil-now < int64(minHorizon) {
+		return
+	}
+	for i := range cache.MemoSlots {
+		old, ok := memo.Load(i).(*reusable)
+		if ok && old.rs == rs && now < old.until {
+			continue
+		}
+		if r := newReusable(rs, class, now, d); r != nil {
+			memo.Store(i, r)
+		}
+		return
+	}
+}
+
+// newReusable copies what belongs to the request. It returns nil when the answer is larger than the allowance.
+func newReusable(rs *rules.Ruleset, class []byte, now int64, d *engine.Decision) *reusable {
+	const base, perPart, perFragment = 96, 32, 24
+	size := base + len(class) + perPart*len(d.Placements)
+	for i := range d.Placements {
+		size += perFragment * len(d.Placements[i].Messages)
+	}
+	if size > maxReusableBytes {
+		return nil
+	}
+	r := &reusable{rs: rs, from: now, until: d.ValidUntil, class: string(class), parts: make([]part, len(d.Placements))}
+	for i := range d.Placements {
+		p := &d.Placements[i]
+		r.parts[i].id = p.ID
+		for j := range p.Messages {
+			r.parts[i].fragments = append(r.parts[i].fragments, p.Messages[j].Fragment)
+		}
+	}
+	return r
+}
+
+// append appends the placements of the answer.
+func (r *reusable) append(dst []byte) []byte {
+	for i := range r.parts {
+		dst = appendPlacementHead(dst, i, r.parts[i].id)
+		for j, fragment := range r.parts[i].fragments {
+			if j > 0 {
+				dst = append(dst, ',')
+			}
+			dst = append(dst, fragment...)
+		}
+		dst = append(dst, `]}`...)
+	}
+	return dst
+}

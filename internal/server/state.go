@@ -1,0 +1,96 @@
+package server
+
+import (
+	"crypto/rand"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"eligibility/internal/access"
+	"eligibility/internal/cache"
+	"eligibility/internal/engine"
+	"eligibility/internal/rules"
+	"eligibility/internal/server/ask"
+
+	"github.com/valyala/fasthttp"
+)
+
+// state is the memory of one request, pooled. Nothing in it outlives the request but its capacity.
+type state struct {
+	route     Route
+	caller    caller
+	requestID []byte
+
+	asked    ask.Request
+	demand   cache.Demand
+	request  engine.Request
+	context  []rules.ContextValue
+	class    []byte // of the request, for reuse
+	decision engine.Decision
+	out      []byte
+}
+
+// caller is who asks.
+type caller struct {
+	entry   *access.Entry
+	address netip.Addr
+	subject access.Subject // whom the user token names; zero when the key demands none
+}
+
+// project is the only source of a project in this package (law L7).
+func (c *caller) project() string { return c.entry.Project }
+
+// maxPooledBytes is the largest answer buffer that goes back into the pool.
+const maxPooledBytes = 64 << 10
+
+func (s *Server) acquire() *state { return s.states.Get().(*state) }
+
+// release drops what refers to the request or its user: the pool must neither keep a profile in memory nor show one request to the next.
+func (s *Server) release(st *state) {
+	st.route, st.caller, st.requestID = RouteNone, caller{}, st.requestID[:0]
+	st.asked.Reset()
+	clear(st.context)
+	st.context = st.context[:0]
+	st.demand = cache.Demand{}
+	st.request = engine.Request{}
+	if st.out = st.out[:0]; cap(st.out) > maxPooledBytes {
+		st.out = nil
+	}
+	s.states.Put(st)
+}
+
+// requestIDs makes ids that are unique over replicas and restarts and cost no system call.
+type requestIDs struct {
+	prefix string
+	next   *atomic.Uint64
+}
+
+func newRequestIDs() requestIDs {
+	const prefixChars = 10
+	return requestIDs{prefix: strings.ToLower(rand.Text()[:prefixChars]) + "-", next: new(atomic.Uint64)}
+}
+
+func (r requestIDs) append(dst []byte) []byte {
+	dst = append(dst, r.prefix...)
+	return strconv.AppendUint(dst, r.next.Add(1), 36)
+}
+
+const (
+	headerRequestID = "X-Request-Id"
+	maxRequestID    = 64
+)
+
+// identify takes over the caller's request id when it is one that can be shown and logged as it is, and makes one otherwise.
+func (s *Server) identify(ctx *fasthttp.RequestCtx, dst []byte) []byte {
+	given := ctx.Request.Header.Peek(headerRequestID)
+	if len(given) == 0 || len(given) > maxRequestID {
+		return s.ids.append(dst)
+	}
+	for _, c := range given {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '-' && c != '_' && c != '.' {
+			return s.ids.append(dst)
+		}
+	}
+	return append(dst, given...)
+}
