@@ -90,7 +90,11 @@ func (c *demoCmd) run(ctx context.Context, g *Globals, std streams, replica *app
 	if err := replica.Start(ctx); err != nil {
 		return err
 	}
-	if err := printDemo(g, std.out, cfg, replica.Ready(), shop.Named()[:min(c.Users, len(shop.Named()))]); err != nil {
+	stories := shop.Named()[:min(c.Users, len(shop.Named()))]
+	if seeded.Kept {
+		stories = nil // they were true when the shop was made
+	}
+	if err := printDemo(g, std.out, cfg, replica.Ready(), stories); err != nil {
 		return err
 	}
 	tour, err := newTour(c, replica, cfg, made, seeded, logger)

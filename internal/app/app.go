@@ -82,6 +82,9 @@ func New(cfg Config, logger *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	a := &App{cfg: cfg, logger: logger, id: replicaID(), clock: &hlc.Estimate{}, live: &rules.Live{}, fault: make(chan error, 1), started: time.Now()}
+	if limit := memoryLimit(); crowded(cfg.CacheBytes, limit) {
+		logger.Warn("the cache may take more than 80 % of the memory limit", "cache_bytes", cfg.CacheBytes, "limit_bytes", limit)
+	}
 	if err := a.build(); err != nil {
 		return nil, errors.Join(err, a.Stop(context.Background()))
 	}

@@ -45,13 +45,14 @@ func (f *Follower) Batch(b *Batch) {
 		if former != b.Epoch && former != 0 {
 			f.count.higher.Add(1)
 		}
-		f.settle(p, b, how, sound, at, now)
+		f.settle(p, b, how, sound, former == 0, at, now)
 	}
 	f.apply(changes, f.resolve(p, b))
 }
 
-// settle reports what b shows to be missing.
-func (f *Follower) settle(p *partition, b *Batch, how standing, sound bool, at, now hlc.Timestamp) {
+// settle reports what b shows to be missing. What a partition's first batch of all lacks belongs to the start: it is covered like everything
+// before it, and is no gap.
+func (f *Follower) settle(p *partition, b *Batch, how standing, sound, first bool, at, now hlc.Timestamp) {
 	switch {
 	case !sound:
 		// The stamps cannot be used. What they stand for has been committed, so it is before the database's present; should our notion of
@@ -61,6 +62,8 @@ func (f *Follower) settle(p *partition, b *Batch, how standing, sound bool, at, 
 	case p.doubt:
 		p.doubt = false
 		f.gap(hlc.Max(at, b.High), "after an implausible stamp", b)
+	case how == broken && first:
+		f.cover(at)
 	case how == broken:
 		f.gap(at, "missing batches", b)
 	}

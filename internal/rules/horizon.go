@@ -9,7 +9,6 @@ import (
 
 	"eligibility/internal/profile"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
@@ -99,54 +98,6 @@ func (w *edgeWalker) stream(e ast.Expr, slot int) {
 	w.found = append(w.found, found)
 }
 
-// windowEdge: an event enters the window (now-w, now] at its own instant and leaves at its instant plus w. When the store cut the type's
-// events, the window is complete again once it begins after the cut.
-type windowEdge struct {
-	slot   int
-	window int64
-}
-
-func (e windowEdge) next(in *Input) int64 {
-	events := in.Snapshot.Events(e.slot)
-	return min(windowNext(events, in.Now, e.window), healedAt(events, in.Now, e.window))
-}
-
-// windowNext is the next instant at which an event enters or leaves (now-w, now].
-func windowNext(events profile.Events, now, w int64) int64 {
-	times := events.Times()
-	until := Forever
-	from, to := events.Window(now, w)
-	if from < to {
-		until = times[from] + w
-	}
-	if to < len(times) {
-		until = min(until, times[to])
-	}
-	return until
-}
-
-func healedAt(events profile.Events, now, w int64) int64 {
-	if since := events.Since(); since > 0 && now-w+1 < since {
-		return since + w - 1
-	}
-	return Forever
-}
-
-// lifeEdge: first and last change when a future event begins to count and when an event leaves by retention.
-type lifeEdge struct {
-	slot      int
-	retention int64
-}
-
-func (e lifeEdge) next(in *Input) int64 {
-	return windowNext(in.Snapshot.Events(e.slot), in.Now, e.retention)
-}
-
-// anyMoment is a use of now that has no computable edge.
-type anyMoment struct{}
-
-func (anyMoment) next(in *Input) int64 { return in.Now }
-
 // crossing recognises a comparison in which now stands once, linearly: now op E, now ± D op E, now - E op D, E - now op D. It turns at the instant
 // where both sides are equal, and one nanosecond later for the operators that tell "equal" from "beyond".
 func (w *edgeWalker) crossing(call ast.CallExpr) bool {
@@ -164,18 +115,6 @@ func (w *edgeWalker) crossing(call ast.CallExpr) bool {
 	}
 	w.found = append(w.found, &c)
 	return true
-}
-
-// crossingEdge solves now·Now + Σ sign·term = 0.
-type crossingEdge struct {
-	now   int64
-	terms []term
-}
-
-type term struct {
-	sign    int64
-	expr    ast.Expr
-	program cel.Program
 }
 
 func (w *edgeWalker) terms(e ast.Expr, sign int64, c *crossingEdge) bool {
@@ -204,48 +143,6 @@ func (w *edgeWalker) terms(e ast.Expr, sign int64, c *crossingEdge) bool {
 		return len(args) == 2 && w.terms(args[0], sign, c) && w.terms(args[1], -sign, c)
 	}
 	return false
-}
-
-// maxShift bounds the durations of a crossing: beyond it, sums leave CEL's range and the comparison has edges of its own.
-const maxShift = 73 * 365 * 24 * time.Hour
-
-func (c *crossingEdge) next(in *Input) int64 {
-	sum := int64(0)
-	for _, t := range c.terms {
-		value, _, err := t.program.Eval(in)
-		if err != nil {
-			return Forever // the comparison fails whatever the time; the term's own edges are listed beside this one
-		}
-		var nanos int64
-		switch v := value.(type) {
-		case types.Timestamp:
-			if v.Before(profile.MinTime) || !v.Before(profile.MaxTime) {
-				return in.Now
-			}
-			nanos = v.UnixNano()
-		case types.Duration:
-			if v.Duration > maxShift || v.Duration < -maxShift {
-				return in.Now
-			}
-			nanos = int64(v.Duration)
-		default:
-			return in.Now
-		}
-		next := sum + t.sign*nanos
-		if (next > sum) != (t.sign*nanos > 0) && nanos != 0 {
-			return in.Now // left int64
-		}
-		sum = next
-	}
-	turn := -c.now * sum
-	switch {
-	case turn > in.Now:
-		return turn
-	case turn == in.Now:
-		return turn + 1
-	default:
-		return Forever
-	}
 }
 
 // calendar recognises now.getHours('zone') and its kin.
@@ -301,31 +198,6 @@ func (w *edgeWalker) zone(args []ast.Expr) (func(in *Input) (*time.Location, boo
 		}
 		return zones.location(name)
 	}, true
-}
-
-const day = 24 * time.Hour
-
-// calendarEdge: a field of the local time changes at the next boundary of its unit, or when the zone's offset changes. Without a zone the accessor fails
-// whatever the time.
-type calendarEdge struct {
-	unit time.Duration
-	zone func(in *Input) (*time.Location, bool)
-}
-
-func (e calendarEdge) next(in *Input) int64 {
-	zone, ok := e.zone(in)
-	if !ok {
-		return Forever
-	}
-	local := time.Unix(0, in.Now).In(zone)
-	_, offset := local.Zone()
-	shifted := in.Now + int64(offset)*int64(time.Second)
-	unit := int64(e.unit)
-	boundary := in.Now + unit - ((shifted%unit)+unit)%unit
-	if _, end := local.ZoneBounds(); !end.IsZero() && end.UnixNano() > in.Now {
-		boundary = min(boundary, end.UnixNano())
-	}
-	return boundary
 }
 
 // constantDuration evaluates a window; the check has made sure that it is constant.

@@ -2,8 +2,6 @@ package rules
 
 import (
 	"cmp"
-	"slices"
-	"strings"
 
 	"eligibility/internal/profile"
 
@@ -38,66 +36,6 @@ func (b *ruleBuilder) typed(e ast.Expr) typedLiteral {
 		}
 	}
 	return nil
-}
-
-// source is a scalar that a literal reads: an attribute, an attribute of the request, or the channel.
-type source struct {
-	kind profile.Kind
-	from sourceFrom
-	slot int
-}
-
-type sourceFrom uint8
-
-const (
-	fromUser sourceFrom = iota
-	fromUserID
-	fromRequest
-	fromChannel
-)
-
-func (b *ruleBuilder) scalarSource(e ast.Expr) (source, bool) {
-	if e.Kind() == ast.IdentKind && e.AsIdent() == varChannel {
-		return source{kind: profile.String, from: fromChannel}, true
-	}
-	root, path, ok := selection(e)
-	if !ok {
-		return source{}, false
-	}
-	switch root {
-	case varUser:
-		if path == "id" {
-			return source{kind: profile.String, from: fromUserID}, true
-		}
-		if attr, ok := b.schema.Attribute(path); ok && attr.Type.Shape == profile.Scalar {
-			return source{kind: attr.Type.Kind, from: fromUser, slot: attr.Slot}, true
-		}
-	case varRequest:
-		for slot, field := range b.context {
-			if field.Name == path && field.Type.Shape == profile.Scalar {
-				return source{kind: field.Type.Kind, from: fromRequest, slot: slot}, true
-			}
-		}
-	}
-	return source{}, false
-}
-
-// selection splits user.address.city into its root and "address.city".
-func selection(e ast.Expr) (root, path string, ok bool) {
-	var names []string
-	for e.Kind() == ast.SelectKind {
-		s := e.AsSelect()
-		if s.IsTestOnly() {
-			return "", "", false
-		}
-		names = append(names, s.FieldName())
-		e = s.Operand()
-	}
-	if e.Kind() != ast.IdentKind || len(names) == 0 {
-		return "", "", false
-	}
-	slices.Reverse(names)
-	return e.AsIdent(), strings.Join(names, "."), true
 }
 
 // presence is has(user.x), also of a nest.
@@ -247,68 +185,6 @@ func (f isBool) value(in *Input) outcome {
 		return isError
 	}
 	return outcomeOf(got == f.want)
-}
-
-// membership is source in [constants], and constant in user.list.
-func (b *ruleBuilder) membership(call ast.CallExpr) typedLiteral {
-	element, set := call.Args()[0], call.Args()[1]
-	if src, ok := b.scalarSource(element); ok && set.Kind() == ast.ListKind && src.kind == profile.String {
-		var constants []string
-		for _, item := range set.AsList().Elements() {
-			if item.Kind() != ast.LiteralKind {
-				return nil
-			}
-			text, ok := item.AsLiteral().(types.String)
-			if !ok {
-				return nil
-			}
-			constants = append(constants, string(text))
-		}
-		slices.Sort(constants)
-		return oneOf{read: src.text(), constants: slices.Compact(constants)}
-	}
-	root, path, ok := selection(set)
-	if !ok || root != varUser || element.Kind() != ast.LiteralKind {
-		return nil
-	}
-	text, isText := element.AsLiteral().(types.String)
-	attr, declared := b.schema.Attribute(path)
-	if !isText || !declared || attr.Type != (profile.Type{Kind: profile.String, Shape: profile.List}) {
-		return nil
-	}
-	return contains{slot: attr.Slot, constant: string(text)}
-}
-
-type oneOf struct {
-	read      func(in *Input) (string, bool)
-	constants []string // sorted
-}
-
-func (o oneOf) value(in *Input) outcome {
-	got, ok := o.read(in)
-	if !ok {
-		return isError
-	}
-	_, found := slices.BinarySearch(o.constants, got)
-	return outcomeOf(found)
-}
-
-type contains struct {
-	slot     int
-	constant string
-}
-
-func (c contains) value(in *Input) outcome {
-	if in.Snapshot.State(c.slot) != profile.Present {
-		return isError
-	}
-	list := in.Snapshot.Values(c.slot)
-	for i := range list.Len() {
-		if list.String(i) == c.constant {
-			return isTrue
-		}
-	}
-	return isFalse
 }
 
 // countComparison is events.count(type, window) op constant. When the store cut the type's events inside the window, the true count is at

@@ -27,32 +27,7 @@ type eventItem struct {
 
 // putEvents answers POST /v1/events.
 func (s *Server) putEvents(ctx *fasthttp.RequestCtx, st *state) *problem.Problem {
-	project := st.caller.project()
-	rs := s.deps.Rulesets.Load(project)
-	if rs == nil {
-		return noRuleset()
-	}
-	items, err := strictjson.Items(ctx.PostBody(), maxItems)
-	if err != nil {
-		return strictjson.Explain(err)
-	}
-	var b batch
-	check := checker{schema: rs.Schema}
-	list := make([]profile.NewEvent, 0, len(items))
-	for i, item := range items {
-		event, p := s.event(&check, item)
-		if p != nil {
-			b.fail(i, p)
-			continue
-		}
-		b.accept(i)
-		list = append(list, event)
-	}
-	at, refused, p := s.storeEvents(project, list, &check)
-	if p != nil {
-		return p
-	}
-	return s.reply(ctx, b.answer(refused, at))
+	return putList(s, ctx, st, s.event, s.storeEvents)
 }
 
 func (s *Server) event(check *checker, raw []byte) (profile.NewEvent, *problem.Problem) {

@@ -6,6 +6,9 @@ import (
 	"eligibility/internal/hlc"
 	"eligibility/internal/problem"
 	"eligibility/internal/profile"
+	"eligibility/internal/strictjson"
+
+	"github.com/valyala/fasthttp"
 )
 
 // maxItems is how many items one list may have.
@@ -45,4 +48,37 @@ func (b *batch) answer(refused []profile.ItemError, at hlc.Timestamp) listAnswer
 		b.failed = []profile.ItemError{}
 	}
 	return listAnswer{Accepted: len(b.index) - len(refused), Failed: b.failed, AsOf: at}
+}
+
+// putList answers a call that stores a JSON array: each item is read on its own, what is at fault is reported by its place, and the rest is stored in one
+// commit.
+func putList[T any](s *Server, ctx *fasthttp.RequestCtx, st *state, read func(check *checker, raw []byte) (T, *problem.Problem),
+	store func(project string, items []T, check *checker) (hlc.Timestamp, []profile.ItemError, *problem.Problem),
+) *problem.Problem {
+	project := st.caller.project()
+	rs := s.deps.Rulesets.Load(project)
+	if rs == nil {
+		return noRuleset()
+	}
+	raws, err := strictjson.Items(ctx.PostBody(), maxItems)
+	if err != nil {
+		return strictjson.Explain(err)
+	}
+	var b batch
+	check := checker{schema: rs.Schema}
+	items := make([]T, 0, len(raws))
+	for i, raw := range raws {
+		item, p := read(&check, raw)
+		if p != nil {
+			b.fail(i, p)
+			continue
+		}
+		b.accept(i)
+		items = append(items, item)
+	}
+	at, refused, p := store(project, items, &check)
+	if p != nil {
+		return p
+	}
+	return s.reply(ctx, b.answer(refused, at))
 }

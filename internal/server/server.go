@@ -26,6 +26,8 @@ type Server struct {
 	stats   Stats
 	states  sync.Pool // of *state
 
+	listener net.Listener // set by Start
+
 	draining atomic.Bool
 	base     context.Context // of everything that requests wait for; ends when Stop gives up on them
 	cancel   context.CancelFunc
@@ -61,6 +63,7 @@ func (s *Server) Connections() int { return int(s.http.GetOpenConnectionsCount()
 
 // Start serves on ln, which it then owns, until Stop.
 func (s *Server) Start(ln net.Listener) {
+	s.listener = ln
 	s.serving.Go(func() {
 		if err := s.http.Serve(ln); err != nil && !errors.Is(err, net.ErrClosed) && !s.draining.Load() {
 			s.logger.Error("decision plane stopped accepting", "error", err)
@@ -77,6 +80,12 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.Drain()
 	err := s.http.ShutdownWithContext(ctx)
 	s.cancel()
+	if s.listener != nil {
+		// A shutdown that comes before Serve has noted its listener does not close it, and Serve would go on for ever.
+		if closeErr := s.listener.Close(); closeErr != nil && !errors.Is(closeErr, net.ErrClosed) {
+			err = errors.Join(err, closeErr)
+		}
+	}
 	s.serving.Wait()
 	if err != nil {
 		return fmt.Errorf("stop decision plane: %w", err)

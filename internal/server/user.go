@@ -99,32 +99,7 @@ func (s *Server) putUser(ctx *fasthttp.RequestCtx, key profile.Key) *problem.Pro
 
 // putUsers answers POST /v1/users:bulk.
 func (s *Server) putUsers(ctx *fasthttp.RequestCtx, st *state) *problem.Problem {
-	project := st.caller.project()
-	rs := s.deps.Rulesets.Load(project)
-	if rs == nil {
-		return noRuleset()
-	}
-	items, err := strictjson.Items(ctx.PostBody(), maxItems)
-	if err != nil {
-		return strictjson.Explain(err)
-	}
-	var b batch
-	check := checker{schema: rs.Schema}
-	updates := make([]profile.Update, 0, len(items))
-	for i, item := range items {
-		update, p := s.userItem(&check, item)
-		if p != nil {
-			b.fail(i, p)
-			continue
-		}
-		b.accept(i)
-		updates = append(updates, update)
-	}
-	at, refused, p := s.storeUsers(project, updates, &check)
-	if p != nil {
-		return p
-	}
-	return s.reply(ctx, b.answer(refused, at))
+	return putList(s, ctx, st, s.userItem, s.storeUsers)
 }
 
 func (s *Server) userItem(check *checker, raw []byte) (profile.Update, *problem.Problem) {
