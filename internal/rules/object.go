@@ -58,7 +58,7 @@ func (*catalogObject) Type() ref.Type                            { return catalo
 func (o *catalogObject) Value() any                              { return o }
 
 func (propertiesObject) ConvertToNative(reflect.Type) (any, error) { return nil, errOpaque }
-func (propertiesObject) ConvertToType(ref.Type) ref.Val { return types.WrapErr(errOpaque) }
+func (propertiesObject) ConvertToType(ref.Type) ref.Val            { return types.WrapErr(errOpaque) }
 
 func (o propertiesObject) Equal(other ref.Val) ref.Val { return types.Bool(ref.Val(o) == other) }
 func (propertiesObject) Type() ref.Type                { return propertiesType }
