@@ -13,7 +13,7 @@ BENCH ?= .
 FUZZTIME ?= 30s
 KILLS ?= 50
 
-.PHONY: help demo build test test-deps race check fmt bench fuzz soak generate clean
+.PHONY: help demo build test test-deps race check fmt bench fuzz soak examples generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,9 +53,13 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 	  $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
 	done
 
-soak: ## the kill test with KILLS=500 and the fuzz targets for longer
+soak: ## the kill tests with 500 kills, 50 million evaluations against cel-go, and the fuzz targets for longer
 	ELIGIBILITY_TEST_KILLS=500 $(GO) test -timeout 60m -run Kill ./internal/app/...
+	ELIGIBILITY_TEST_EVALUATIONS=50000000 $(GO) test -timeout 60m -count=1 -v -run TestEngineAgreesWithCEL ./internal/rules
 	$(MAKE) fuzz FUZZTIME=5m
+
+examples: build ## check and test the example promotions
+	@$(BIN)/eligibility promotions test examples/shop
 
 generate: ## renew generated files (golden test data, the error reference)
 	$(GO) generate ./...

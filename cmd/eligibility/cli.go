@@ -29,6 +29,8 @@ type cli struct {
 
 	Serve      serveCmd      `cmd:"" help:"Run a replica: the decision plane, the control plane and the ops plane." set:"data_dir=${own_dir}"`
 	Demo       demoCmd       `cmd:"" help:"Run a replica with a made-up shop, simulated shoppers and a live view." set:"data_dir="`
+	Promotions promotionsCmd `cmd:"" help:"Keep promotions in files: check, test, compare and publish them."`
+	Explain    explainCmd    `cmd:"" help:"Say why a user does or does not qualify for a promotion."`
 	Gen        genCmd        `cmd:"" help:"Write made-up users or user events as NDJSON."`
 	Version    versionCmd    `cmd:"" help:"Say which build this is."`
 	Completion completionCmd `cmd:"" help:"Write a completion script for a shell."`
@@ -36,7 +38,7 @@ type cli struct {
 
 // Globals are the flags that every verb takes.
 type Globals struct {
-	Output    string `help:"Form of results on standard output: ${enum}." enum:"text,json" default:"text" env:"ELIGIBILITY_OUTPUT"`
+	Output    string `help:"Form of results on standard output: ${enum}; junit of checks and tests only." enum:"text,json,junit" default:"text" env:"ELIGIBILITY_OUTPUT"`
 	LogFormat string `help:"Form of log lines on standard error: ${enum}." enum:"text,json" default:"text" env:"ELIGIBILITY_LOG_FORMAT"`
 	LogLevel  string `help:"Least level of log lines: ${enum}." enum:"debug,info,warn,error" default:"info" env:"ELIGIBILITY_LOG_LEVEL"`
 }
@@ -52,8 +54,11 @@ func run(args []string, std streams) int {
 	if err != nil {
 		return report(std.err, usage{file.place(err)}, verbOf(args, parser.Model))
 	}
+	if c.junit() && !reportsCases(ctx.Command()) {
+		return report(std.err, usage{errors.New("--output junit: there are no test cases to report")}, verbs(ctx.Command()))
+	}
 	ctx.Bind(&c.Globals, std, parser.Model)
-	return report(std.err, ctx.Run(), ctx.Command())
+	return report(std.err, ctx.Run(), verbs(ctx.Command()))
 }
 
 // newParser makes the parser of the grammar; file is where it looks for what neither the command line nor the environment sets.
@@ -73,6 +78,17 @@ type usage struct{ error }
 // Unwrap lets errors.Is see through.
 func (u usage) Unwrap() error { return u.error }
 
+// verbs is a command without its arguments: "promotions check <dir>" is promotions check.
+func verbs(command string) string {
+	words, _, _ := strings.Cut(command, " <")
+	return words
+}
+
+// reportsCases reports whether the command has test cases as its result.
+func reportsCases(command string) bool {
+	return verbs(command) == "promotions check" || verbs(command) == "promotions test"
+}
+
 // report prints what went wrong and picks the exit code.
 func report(out io.Writer, err error, command string) int {
 	if err == nil {
@@ -84,6 +100,10 @@ func report(out io.Writer, err error, command string) int {
 			continue
 		}
 		fmt.Fprintf(out, "             %s\n", line)
+	}
+	var own outcome
+	if errors.As(err, &own) {
+		return own.code
 	}
 	if !errors.As(err, new(usage)) {
 		return exitFailure
@@ -119,3 +139,6 @@ func (g *Globals) logger(out io.Writer) *slog.Logger {
 
 // json reports whether results are wanted as JSON.
 func (g *Globals) json() bool { return g.Output == "json" }
+
+// junit reports whether results are wanted as JUnit XML.
+func (g *Globals) junit() bool { return g.Output == "junit" }

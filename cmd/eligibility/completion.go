@@ -29,13 +29,34 @@ func (c *completionCmd) Run(std streams, model *kong.Application) error {
 	return err
 }
 
-// flagsOf are the flags that can follow a verb, the global ones included.
+// flagsOf are the flags that can follow a verb or one of the verbs below it, the global ones included.
 func flagsOf(verb *kong.Node) []*kong.Flag {
 	var flags []*kong.Flag
-	for _, group := range verb.AllFlags(true) {
-		flags = append(flags, group...)
+	seen := map[string]bool{}
+	nodes := append([]*kong.Node{verb}, verb.Children...)
+	for _, node := range nodes {
+		for _, group := range node.AllFlags(true) {
+			for _, flag := range group {
+				if !seen[flag.Name] {
+					seen[flag.Name] = true
+					flags = append(flags, flag)
+				}
+			}
+		}
 	}
 	return flags
+}
+
+// wordsAfter are the words that a verb takes first: the verbs below it, or the values of its arguments.
+func wordsAfter(verb *kong.Node) []string {
+	var words []string
+	for _, below := range verb.Children {
+		words = append(words, below.Name)
+	}
+	for _, positional := range verb.Positional {
+		words = append(words, positional.EnumSlice()...)
+	}
+	return words
 }
 
 // spelt are the ways to write a flag.
@@ -79,10 +100,7 @@ func bash(b *strings.Builder, model *kong.Application) {
 	}
 	b.WriteString("  esac\n  case $verb in\n")
 	for _, verb := range model.Children {
-		words := spelt(flagsOf(verb))
-		for _, positional := range verb.Positional {
-			words = append(words, positional.EnumSlice()...)
-		}
+		words := append(spelt(flagsOf(verb)), wordsAfter(verb)...)
 		fmt.Fprintf(b, "    %s) COMPREPLY=($(compgen -W '%s' -- \"$word\")) ;;\n", verb.Name, strings.Join(words, " "))
 	}
 	fmt.Fprintf(b, "    *) COMPREPLY=($(compgen -W '%s --help' -- \"$word\")) ;;\n  esac\n}\n", strings.Join(verbs, " "))
@@ -110,8 +128,8 @@ func zsh(b *strings.Builder, model *kong.Application) {
 			}
 			fmt.Fprintf(b, " \\\n      %s", quoted(spec))
 		}
-		for _, positional := range verb.Positional {
-			fmt.Fprintf(b, " \\\n      %s", quoted("2:"+positional.Name+":("+strings.Join(positional.EnumSlice(), " ")+")"))
+		if words := wordsAfter(verb); len(words) > 0 {
+			fmt.Fprintf(b, " \\\n      %s", quoted("2:word:("+strings.Join(words, " ")+")"))
 		}
 		b.WriteString(" ;;\n")
 	}
@@ -136,8 +154,8 @@ func fish(b *strings.Builder, model *kong.Application) {
 			}
 			b.WriteByte('\n')
 		}
-		for _, positional := range verb.Positional {
-			fmt.Fprintf(b, "complete -c eligibility -n %s -a %s\n", under, quoted(strings.Join(positional.EnumSlice(), " ")))
+		if words := wordsAfter(verb); len(words) > 0 {
+			fmt.Fprintf(b, "complete -c eligibility -n %s -a %s\n", under, quoted(strings.Join(words, " ")))
 		}
 	}
 }

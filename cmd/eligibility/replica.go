@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"syscall"
 
+	"eligibility/internal/access"
 	"eligibility/internal/app"
 )
 
@@ -17,8 +20,10 @@ func openReplica(cfg app.Config, logger *slog.Logger) (*app.App, error) {
 		return nil, usage{err}
 	}
 	replica, err := app.New(cfg, logger)
-	if errors.Is(err, app.ErrLocked) || errors.Is(err, app.ErrDemoKeys) {
-		return nil, usage{err}
+	for _, fault := range []error{app.ErrLocked, app.ErrDemoKeys, access.ErrKeyFile, fs.ErrPermission, syscall.EROFS} {
+		if errors.Is(err, fault) {
+			return nil, usage{err}
+		}
 	}
 	return replica, err
 }

@@ -88,14 +88,14 @@ func (t *tour) frame() view.Frame {
 	f := view.Frame{Uptime: time.Since(t.began), Notes: t.notes, Try: t.try}
 	t.feed.Fill(&f)
 	glance := t.replica.Glance()
-	f.Numbers = view.Numbers{HitRatio: -1, Lag: glance.Lag, Users: t.users}
+	f.Numbers = view.Numbers{HitRatio: -1, Lag: glance.Lag, Users: t.users, RulesVersion: t.replica.RulesVersion(demo.Project)}
 	if looks := glance.Hits + glance.Misses; looks > 0 {
 		f.Numbers.HitRatio = float64(glance.Hits) / float64(looks)
 	}
 	if t.sim != nil {
 		s := t.sim.Stats()
 		f.Numbers.PerSecond, f.Numbers.P50, f.Numbers.P99 = s.PerSecond, s.P50, s.P99
-		f.Numbers.Requests, f.Numbers.Errors, f.Numbers.Changes, f.Numbers.RulesVersion = s.Requests, s.Errors, s.Changes, s.RulesVersion
+		f.Numbers.Requests, f.Numbers.Errors, f.Numbers.Changes = s.Requests, s.Errors, s.Changes
 	}
 	return f
 }

@@ -19,6 +19,17 @@ const minRootKeyChars = 20
 // maxKeyFileBytes bounds a key file: a longer one is not a key.
 const maxKeyFileBytes = 4096
 
+// ErrKeyFile: a key file holds no key, or cannot be read or written. Somebody has to mend it first.
+var ErrKeyFile = errors.New("key file at fault")
+
+type keyFileFault struct{ error }
+
+func (f keyFileFault) Is(target error) bool { return target == ErrKeyFile }
+func (f keyFileFault) Unwrap() error        { return f.error }
+
+// keyFileError says what is wrong with a key file. It is an ErrKeyFile.
+func keyFileError(format string, args ...any) error { return keyFileFault{fmt.Errorf(format, args...)} }
+
 // RootKey recognises the root key. The zero value matches nothing.
 type RootKey struct {
 	hash  [32]byte
@@ -44,10 +55,10 @@ func LoadOrCreateRootKey(path string) (key string, created bool, err error) {
 		return key
 	})
 	if err != nil {
-		return "", false, fmt.Errorf("root key: %w", err)
+		return "", false, keyFileError("root key: %w", err)
 	}
 	if len(key) < minRootKeyChars || len(key) > MaxKeyBytes || strings.ContainsAny(key, " \t\r\n") {
-		return "", false, fmt.Errorf("root key: %s must hold one key of %d to %d characters", path, minRootKeyChars, MaxKeyBytes)
+		return "", false, keyFileError("root key: %s must hold one key of %d to %d characters", path, minRootKeyChars, MaxKeyBytes)
 	}
 	return key, created, nil
 }
@@ -60,11 +71,11 @@ func LoadOrCreateSecretKey(path string) (key [32]byte, created bool, err error) 
 		return base64.StdEncoding.EncodeToString(key[:])
 	})
 	if err != nil {
-		return [32]byte{}, false, fmt.Errorf("secret key: %w", err)
+		return [32]byte{}, false, keyFileError("secret key: %w", err)
 	}
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(raw) != len(key) {
-		return [32]byte{}, false, fmt.Errorf("secret key: %s must hold 32 bytes in base64", path)
+		return [32]byte{}, false, keyFileError("secret key: %s must hold 32 bytes in base64", path)
 	}
 	return [32]byte(raw), created, nil
 }

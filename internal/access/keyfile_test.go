@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,11 +62,11 @@ func TestBadKeyFilesAreRefused(t *testing.T) {
 			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if key, _, err := LoadOrCreateRootKey(path); err == nil {
-				t.Errorf("root key %q is accepted", key)
+			if key, _, err := LoadOrCreateRootKey(path); !errors.Is(err, ErrKeyFile) {
+				t.Errorf("root key %q: %v, want ErrKeyFile", key, err)
 			}
-			if key, _, err := LoadOrCreateSecretKey(path); err == nil {
-				t.Errorf("secret key %x is accepted", key)
+			if key, _, err := LoadOrCreateSecretKey(path); !errors.Is(err, ErrKeyFile) {
+				t.Errorf("secret key %x: %v, want ErrKeyFile", key, err)
 			}
 			if now, _ := os.ReadFile(path); string(now) != c.text {
 				t.Error("the file was changed")

@@ -79,5 +79,5 @@ func (c *call) actor() rules.Actor {
 	if err != nil {
 		host = c.RemoteAddr
 	}
-	return rules.Actor{ID: c.caller.id, RemoteAddr: host, RequestID: c.id}
+	return rules.Actor{ID: c.caller.id, RemoteAddr: host, RequestID: c.id, Once: c.once}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
@@ -21,13 +22,18 @@ func (s *Server) read(w http.ResponseWriter, c *call) ([]byte, error) {
 	if encoding := c.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return nil, problem.New("unsupported_encoding", "")
 	}
+	if c.ContentLength > s.cfg.BodyBytes { // before a byte is read: who expects 100 Continue must not be told to go on
+		return nil, tooLarge(s.cfg.BodyBytes)
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, c.Body, s.cfg.BodyBytes))
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return nil, problem.New("body_too_large", "send at most %d bytes", s.cfg.BodyBytes)
-		}
-		return nil, problem.New("request_timeout", "")
+	switch {
+	case err == nil:
+	case errors.As(err, new(*http.MaxBytesError)):
+		return nil, tooLarge(s.cfg.BodyBytes)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, problem.New("request_timeout", "the request must arrive within %v", s.cfg.ReadTimeout)
+	default:
+		return nil, problem.New("bad_request", "the body is cut short, or not framed as HTTP/1.1 wants")
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
@@ -37,6 +43,10 @@ func (s *Server) read(w http.ResponseWriter, c *call) ([]byte, error) {
 		return nil, problem.New("unsupported_media_type", "send Content-Type: %s", contentJSON)
 	}
 	return body, nil
+}
+
+func tooLarge(most int64) *problem.Problem {
+	return problem.New("body_too_large", "send at most %d bytes", most)
 }
 
 // decode reads a required JSON body into v.
@@ -54,6 +64,9 @@ func (c *call) decodeOptional(body []byte, v any) error {
 func (s *Server) send(w http.ResponseWriter, c *call, a answer) {
 	if a.generation != 0 {
 		w.Header().Set("ETag", etag(a.generation))
+	}
+	if c.once != nil && c.once.Repeated {
+		w.Header().Set(headerReplayed, "true")
 	}
 	if a.body == nil {
 		w.WriteHeader(a.status)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"eligibility/internal/problem"
+	"eligibility/internal/rules"
 )
 
 const (
@@ -23,6 +24,7 @@ type call struct {
 	id      string
 	project string // of the path, checked against the credential; "" for calls above projects
 	caller  caller
+	once    *rules.Once // nil: the caller sent no idempotency key
 }
 
 // answer is a success: a status, a JSON body (nil sends none) and an ETag (0 sends none).
@@ -143,7 +145,7 @@ func (s *Server) refuse(w http.ResponseWriter, c *call, p *problem.Problem) {
 		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
 	if p.Status() == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", `Api-Key realm="eligibility"`)
+		h.Set("WWW-Authenticate", `ApiKey realm="eligibility"`)
 	}
 	w.WriteHeader(p.Status())
 	s.write(w, c, p.Body(instance(c.URL.Path), c.id))

@@ -55,6 +55,8 @@ func TestBadRequests(t *testing.T) {
 		{"a field twice", "POST", shop + "/attributes", key, `{"name":"a","name":"b","type":"int"}`, nil, 400, "duplicate_key"},
 		{"a field of the wrong type", "POST", shop + "/attributes", key, `{"name":7,"type":"int"}`, nil, 400, "wrong_type"},
 		{"an unknown type", "POST", shop + "/attributes", key, `{"name":"a","type":"uuid"}`, nil, 400, "invalid_value"},
+		{"null for an object", "POST", shop + "/attributes", key, "null", nil, 400, "invalid_json_type"},
+		{"a query that is not encoded", "GET", shop + "/promotions?%zz", key, "", nil, 400, "invalid_parameter"},
 		{"no type", "POST", shop + "/attributes", key, `{"name":"a"}`, nil, 400, "missing_field"},
 		{"10,000 brackets", "POST", shop + "/attributes", key, strings.Repeat("[", 10_000), nil, 400, "too_deep"},
 		{"bad UTF-8", "POST", shop + "/attributes", key, "{\"name\":\"\xff\"}", nil, 400, "invalid_utf8"},
@@ -74,7 +76,6 @@ func TestBadRequests(t *testing.T) {
 		{"a wait of an hour", "POST", shop + "/promotions/a:publish?wait=1h", key, "", nil, 400, "invalid_parameter"},
 		{"a revision to pause", "POST", shop + "/promotions/a:pause", key, `{"revision":1}`, nil, 400, "invalid_value"},
 		{"a project name with a capital", "POST", "/v1/projects", rootKey, `{"project":"Shop"}`, nil, 400, "invalid_project"},
-		{"a project twice", "POST", "/v1/projects", rootKey, `{"project":"shop"}`, nil, 409, "exists"},
 		{"an unknown project", "GET", "/v1/projects/nobody", rootKey, "", nil, 404, "project_not_found"},
 		{"a project that cannot be", "GET", "/v1/projects/No-Body", rootKey, "", nil, 404, "project_not_found"},
 	} {
@@ -265,6 +266,25 @@ func TestOverTheWire(t *testing.T) {
 	}
 	_ = answer.Body.Close()
 	transport.CloseIdleConnections()
+	post := "POST " + shop + "/rules:check HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nApi-Key: " +
+		p.keys[access.Viewer] + "\r\n"
+	for _, c := range []struct{ name, rest, status, code string }{
+		{"a chunk of -1 bytes", "Transfer-Encoding: chunked\r\n\r\n-1\r\nabc\r\n0\r\n\r\n", "400", "bad_request"},
+		{"a chunk size of 17 digits", "Transfer-Encoding: chunked\r\n\r\n10000000000000001\r\na\r\n0\r\n\r\n", "400", "bad_request"},
+		{"100 Continue is not said to a body beyond the limit", "Expect: 100-continue\r\nContent-Length: 5242880\r\n\r\n", "413", "body_too_large"},
+	} {
+		conn, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		_, _ = io.WriteString(conn, post+c.rest)
+		got, err := io.ReadAll(conn)
+		if !strings.HasPrefix(string(got), "HTTP/1.1 "+c.status+" ") || !strings.Contains(string(got), `"code":"`+c.code+`"`) {
+			t.Errorf("%s: %.300q, %v; want %s %s", c.name, got, err, c.status, c.code)
+		}
+		_ = conn.Close()
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	for range 2 {

@@ -62,7 +62,7 @@ func (s *Server) explain(c *call, _ []byte) (answer, error) {
 	var d engine.Decision
 	engine.Decide(rs, read.Snapshot, &req, &d)
 	view := explainView{UserID: user, Placements: standings(&d, id)}
-	verdict, validUntil, err := s.verdict(rs, read.Snapshot, req, p, channel)
+	verdict, validUntil, err := s.verdict(rs, read.Snapshot, req, p, channel, true)
 	if err != nil {
 		return answer{}, err
 	}

@@ -26,12 +26,10 @@ var faults = []struct {
 	{err: profile.ErrExists, code: "exists", own: true},
 	{err: rules.ErrConflict, code: "conflict", detail: "read it again and repeat what you meant"},
 	{err: rules.ErrPrecondition, code: "precondition_failed", detail: "read it again: somebody else changed it"},
+	{err: rules.ErrRepeated, code: "idempotency_mismatch", detail: "use a new key for a new request"},
 	{err: rules.ErrNoDraft, code: "no_draft", detail: "write one with PUT, or name the revision that is in force to repeat its publication"},
 	{err: rules.ErrNotPublished, code: "not_published"},
-	{
-		err: rules.ErrConfirm, code: "confirm_required",
-		detail: `the rule is true for every user; repeat with {"confirm":true} if that is what you mean`,
-	},
+	{err: rules.ErrNoSample, code: "store_unavailable", detail: "the users cannot be sampled now"},
 	{err: rules.ErrQuota, code: "quota", own: true},
 	{err: profile.ErrTooMany, code: "quota", own: true},
 	{err: profile.ErrName, code: "schema_invalid", own: true},
@@ -65,6 +63,10 @@ func (s *Server) problem(c *call, err error) *problem.Problem {
 	var field *rules.FieldError
 	if errors.As(err, &field) {
 		return problem.New("invalid_value", "%s", field.Message).At(field.Field)
+	}
+	var confirm *rules.ConfirmError
+	if errors.As(err, &confirm) {
+		return problem.New("confirm_required", `%s; repeat with {"confirm":true} if that is what you mean`, confirm.Message)
 	}
 	for _, known := range faults {
 		if !errors.Is(err, known.err) {

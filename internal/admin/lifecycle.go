@@ -25,6 +25,9 @@ type appliedView struct {
 	AsOf      *hlc.Timestamp `json:"asOf,omitempty"`
 	Replicas  *spread        `json:"replicas,omitempty"` // with ?wait=
 	Millis    int64          `json:"millis"`             // from the request to this answer
+
+	Issues      []rules.Issue   `json:"issues,omitempty"`      // warnings about what was put into force
+	BlastRadius *rules.Estimate `json:"blastRadius,omitempty"` // whom it reaches; absent when users could not be sampled in time
 }
 
 // spread is how far a version has come.
@@ -80,7 +83,7 @@ func (s *Server) operate(c *call, body []byte, revisions bool, do operation) (an
 		return answer{}, err
 	}
 	s.changed(c.project, applied)
-	view := appliedView{Version: applied.Version, Promotion: id}
+	view := appliedView{Version: applied.Version, Promotion: id, Issues: applied.Issues, BlastRadius: applied.Radius}
 	if applied.Changed {
 		view.AsOf = &applied.At
 	}

@@ -24,6 +24,7 @@ type previewIn struct {
 	Channel    string                     `json:"channel"`    // of the promotion's own verdict
 	Now        *time.Time                 `json:"now"`        // decide as if it were then; with what is known of the user today
 	Revision   int                        `json:"revision"`   // the newest when absent
+	Explain    *bool                      `json:"explain"`    // false leaves out what each part of the rule came to and what would change the verdict
 }
 
 // previewView is a decision as it would be with the draft in force.
@@ -55,7 +56,8 @@ type verdictView struct {
 	Eligible  bool               `json:"eligible"`
 	Reason    rules.Reason       `json:"reason"`
 	Detail    string             `json:"detail,omitempty"`
-	Rule      *rules.Explanation `json:"rule"`
+	Rule      *rules.Explanation `json:"rule,omitempty"`
+	*outlook
 }
 
 // preview decides for one user with an unpublished revision in a copy of the live ruleset. Nothing is stored.
@@ -86,7 +88,8 @@ func (s *Server) preview(c *call, body []byte) (answer, error) {
 	engine.Decide(rs, read.Snapshot, &req, &d)
 	view := previewView{UserID: in.UserID, Placements: viewPlacements(&d), Rejected: viewRejections(d.Rejected)}
 	promotion, _ := rs.Promotion(c.PathValue("id"))
-	if view.Verdict, _, err = s.verdict(rs, read.Snapshot, req, promotion, in.Channel); err != nil {
+	explain := in.Explain == nil || *in.Explain
+	if view.Verdict, _, err = s.verdict(rs, read.Snapshot, req, promotion, in.Channel, explain); err != nil {
 		return answer{}, err
 	}
 	view.stamps = s.stamp(rs, &read, d.ValidUntil)
@@ -99,6 +102,8 @@ func (in *previewIn) check() error {
 		return problem.New("missing_field", "name the user to decide for").At("userId")
 	case in.Revision < 0:
 		return problem.New("invalid_value", "revisions count from 1").At("revision")
+	case in.Placements != nil && len(in.Placements) == 0:
+		return problem.New("out_of_range", "name at least one placement, or leave the list out for all").At("placements")
 	case len(in.Placements) > maxPlacements:
 		return problem.New("too_many", "ask for at most %d placements", maxPlacements).At("placements")
 	case in.Channel != "" && !slices.Contains(profile.Channels, in.Channel):
@@ -135,10 +140,10 @@ func (s *Server) withRevision(c *call, id string, revision int) (*rules.Ruleset,
 	return rs, nil
 }
 
-// verdict asks about one promotion on one channel; an empty channel is the promotion's own first one.
-func (s *Server) verdict(rs *rules.Ruleset, snap *profile.Snapshot, req engine.Request, p *rules.Compiled, channel string) (verdictView,
-	int64, error,
-) {
+// verdict asks about one promotion on one channel, and explains if asked to; an empty channel is the promotion's own first one.
+func (s *Server) verdict(rs *rules.Ruleset, snap *profile.Snapshot, req engine.Request, p *rules.Compiled, channel string,
+	explain bool,
+) (verdictView, int64, error) {
 	req.Channel = channel
 	if channel == "" {
 		req.Channel = channelEmbedded
@@ -151,8 +156,11 @@ func (s *Server) verdict(rs *rules.Ruleset, snap *profile.Snapshot, req engine.R
 		Promotion: p.ID, Revision: p.Revision, Channel: req.Channel, Eligible: outcome.Eligible, Reason: outcome.Reason,
 		Detail: outcome.Detail,
 	}
+	if !explain {
+		return view, outcome.ValidUntil, nil
+	}
 	explanation, issues, err := rules.Explain(rs, p.Promotion.Rule,
-		&rules.Input{Snapshot: snap, Context: req.Context, Channel: req.Channel, Now: req.Now})
+		&rules.Input{Snapshot: snap, Context: req.Context, Channel: req.Channel, Now: req.Now, Retention: rs.Retention})
 	if err != nil {
 		return view, 0, err
 	}
@@ -160,6 +168,8 @@ func (s *Server) verdict(rs *rules.Ruleset, snap *profile.Snapshot, req engine.R
 		return view, 0, &rules.InvalidError{Issues: issues}
 	}
 	view.Rule = explanation
+	ahead := s.outlook(rs, snap, req, p, explanation)
+	view.outlook = &ahead
 	return view, outcome.ValidUntil, nil
 }
 

@@ -150,8 +150,9 @@ func TestContextOfEveryType(t *testing.T) {
 	if r.at("eligible") != true {
 		t.Errorf("explain: %s", r.raw)
 	}
+	p.want(p.do("GET", shop+"/explain?promotion=a&userId=ada&context.width=5e2", p.keys[access.Viewer], ""), 200) // as the decision plane takes it
 	for _, bad := range []string{
-		"beta=yes", "beta=1", "width=1.5", "width=1e3", "width=9223372036854775808", "scale=1e400", "scale=NaN",
+		"beta=yes", "beta=1", "width=1.5", "width=null", "beta=null", "width=1e300", "width=9223372036854775808", "scale=1e400", "scale=NaN",
 		"installedAt=today",
 		"installedAt=0001-01-01T00:00:00Z",
 	} {
@@ -192,6 +193,9 @@ func TestSchemaLists(t *testing.T) {
 		200)
 	if settings.text("maxStale") != "10m" || settings.text("onStoreDown") != "serve_stale" || settings.number("rulesVersion") < 5 {
 		t.Errorf("settings: %s", settings.raw)
+	}
+	if again := p.want(p.do("POST", "/v1/projects", rootKey, `{"project":"shop"}`), 200); again.text("maxStale") != "10m" {
+		t.Errorf("creating the project again: %s", again.raw)
 	}
 	projects := p.want(p.do("GET", "/v1/projects", rootKey, ""), 200)
 	if projects.text("items.0.project") != "other" || projects.text("items.1.project") != "shop" {

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 
 	"eligibility/internal/problem"
@@ -40,6 +41,10 @@ func (s *Server) createProject(c *call, body []byte) (answer, error) {
 		return answer{}, problem.New("missing_field", "name the project").At("project")
 	}
 	applied, err := s.deps.Authoring.CreateProject(c.Context(), c.actor(), in.Project)
+	if errors.Is(err, rules.ErrExists) { // a project is created by its name alone, so it is the same one
+		c.project = in.Project
+		return s.getProject(c, nil)
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -63,12 +68,16 @@ func (s *Server) putProject(c *call, body []byte) (answer, error) {
 	if err := c.decode(body, &in); err != nil {
 		return answer{}, err
 	}
-	applied, err := s.deps.Authoring.PutSettings(c.Context(), c.actor(), c.project, in)
+	settings, err := rules.CheckSettings(in)
+	if err != nil {
+		return answer{}, err
+	}
+	applied, err := s.deps.Authoring.PutSettings(c.Context(), c.actor(), c.project, settings)
 	if err != nil {
 		return answer{}, err
 	}
 	s.changed(c.project, applied)
-	return s.getProject(c, nil)
+	return ok(projectView{Project: c.project, Settings: settings, Version: applied.Version})
 }
 
 // changed passes on that this replica committed a new ruleset version, so that it need not wait for its own feed.

@@ -96,9 +96,11 @@ func (s *Server) putPromotion(c *call, body []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	head, rev, err := s.deps.Authoring.Get(c.Context(), c.project, id, 0)
-	if err != nil {
-		return answer{}, err
+	head, rev := applied.Head, applied.Revision
+	if head == nil || rev == nil { // what was sent was stored already
+		if head, rev, err = s.deps.Authoring.Get(c.Context(), c.project, id, 0); err != nil {
+			return answer{}, err
+		}
 	}
 	view := viewPromotion(head, rev)
 	if view.Issues, err = s.deps.Authoring.Check(c.Context(), c.project, &rev.Promotion); err != nil {

@@ -68,10 +68,10 @@ func contextValues(rs *rules.Ruleset, given map[string]json.RawMessage) ([]rules
 	return values, nil
 }
 
-// contextValue reads one JSON value as the kind; null leaves it unset.
+// contextValue reads one JSON value as the kind. It takes what the decision plane takes, so that an author is answered as an app would be.
 func contextValue(kind profile.Kind, text json.RawMessage) (v rules.ContextValue, fits bool) {
 	if string(text) == "null" {
-		return v, true
+		return v, false
 	}
 	v.Set = true
 	switch kind {
@@ -84,8 +84,8 @@ func contextValue(kind profile.Kind, text json.RawMessage) (v rules.ContextValue
 			v.Bits = 1
 		}
 	case profile.Int:
-		n, err := strconv.ParseInt(string(text), 10, 64)
-		if err != nil {
+		n, whole := wholeNumber(string(text))
+		if !whole {
 			return v, false
 		}
 		v.Bits = uint64(n)
@@ -94,7 +94,7 @@ func contextValue(kind profile.Kind, text json.RawMessage) (v rules.ContextValue
 		if json.Unmarshal(text, &f) != nil || math.IsInf(f, 0) {
 			return v, false
 		}
-		v.Bits = math.Float64bits(f)
+		v.Bits = math.Float64bits(f + 0) // -0 becomes 0
 	case profile.String:
 		if json.Unmarshal(text, &v.Text) != nil {
 			return v, false
@@ -109,6 +109,19 @@ func contextValue(kind profile.Kind, text json.RawMessage) (v rules.ContextValue
 		return v, false
 	}
 	return v, true
+}
+
+// wholeNumber reads 5, and 5.0 or 5e2 as far as a double holds them exactly.
+func wholeNumber(number string) (int64, bool) {
+	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+		return n, true
+	}
+	var f float64
+	const exact = 1 << 53
+	if json.Unmarshal([]byte(number), &f) != nil || f != math.Trunc(f) || math.Abs(f) > exact {
+		return 0, false
+	}
+	return int64(f), true
 }
 
 // stamps is what every decision says about itself.

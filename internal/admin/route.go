@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -15,6 +16,7 @@ type route struct {
 	method, path string
 	need         access.Role // least role of an admin key; "" is for the root key alone
 	query        []string    // parameters that it knows; one that ends in . is a prefix
+	repeat       repeat      // what an idempotency key does
 	handle       func(s *Server, c *call, body []byte) (answer, error)
 	verbs        map[string]*route // of the last path segment, behind its colon
 }
@@ -26,44 +28,46 @@ func table() []route {
 	paged := []string{"limit", "cursor"}
 	return []route{
 		{method: "GET", path: "/v1/projects", handle: (*Server).listProjects},
-		{method: "POST", path: "/v1/projects", handle: (*Server).createProject},
+		{method: "POST", path: "/v1/projects", repeat: refused, handle: (*Server).createProject},
 		{method: "GET", path: base, need: access.Viewer, handle: (*Server).getProject},
-		{method: "PUT", path: base, need: access.Owner, handle: (*Server).putProject},
+		{method: "PUT", path: base, need: access.Owner, repeat: once, handle: (*Server).putProject},
 
 		{method: "GET", path: base + "/attributes", need: access.Viewer, handle: (*Server).listAttributes},
-		{method: "POST", path: base + "/attributes", need: access.Editor, handle: (*Server).declareAttribute},
+		{method: "POST", path: base + "/attributes", need: access.Editor, repeat: once, handle: (*Server).declareAttribute},
 		{method: "GET", path: base + "/event-types", need: access.Viewer, handle: (*Server).listEventTypes},
-		{method: "POST", path: base + "/event-types", need: access.Editor, handle: (*Server).declareEventType},
+		{method: "POST", path: base + "/event-types", need: access.Editor, repeat: once, handle: (*Server).declareEventType},
 		{method: "GET", path: base + "/context", need: access.Viewer, handle: (*Server).listContext},
-		{method: "POST", path: base + "/context", need: access.Editor, handle: (*Server).declareContext},
+		{method: "POST", path: base + "/context", need: access.Editor, repeat: once, handle: (*Server).declareContext},
 		{method: "GET", path: base + "/placements", need: access.Viewer, handle: (*Server).listPlacements},
-		{method: "POST", path: base + "/placements", need: access.Editor, handle: (*Server).declarePlacement},
-		{method: "PUT", path: base + "/placements/{placement}", need: access.Editor, handle: (*Server).putPlacement},
+		{method: "POST", path: base + "/placements", need: access.Editor, repeat: once, handle: (*Server).declarePlacement},
+		{method: "PUT", path: base + "/placements/{placement}", need: access.Editor, repeat: once, handle: (*Server).putPlacement},
 		{method: "GET", path: base + "/observed", need: access.Viewer, handle: (*Server).listObserved},
 
 		{method: "GET", path: base + "/keys", need: access.Owner, handle: (*Server).listKeys},
-		{method: "POST", path: base + "/keys", need: access.Owner, handle: (*Server).createKey},
+		{method: "POST", path: base + "/keys", need: access.Owner, repeat: refused, handle: (*Server).createKey},
 		{method: "POST", path: base + "/keys/{target}", verbs: map[string]*route{
-			"revoke": {need: access.Owner, handle: (*Server).revokeKey},
-			"rotate": {need: access.Owner, handle: (*Server).rotateKey},
+			"revoke": {need: access.Owner, repeat: refused, handle: (*Server).revokeKey},
+			"rotate": {need: access.Owner, repeat: refused, handle: (*Server).rotateKey},
 		}},
 
 		{method: "GET", path: base + "/promotions", need: access.Viewer, query: append(paged, "retired"), handle: (*Server).listPromotions},
 		{method: "GET", path: base + "/promotions/{promotion}", need: access.Viewer, query: []string{"revision"}, handle: (*Server).getPromotion},
-		{method: "PUT", path: base + "/promotions/{promotion}", need: access.Editor, handle: (*Server).putPromotion},
-		{method: "DELETE", path: base + "/promotions/{promotion}", need: access.Publisher, handle: (*Server).retirePromotion},
+		{method: "PUT", path: base + "/promotions/{promotion}", need: access.Editor, repeat: once, handle: (*Server).putPromotion},
+		{method: "DELETE", path: base + "/promotions/{promotion}", need: access.Publisher, repeat: once, handle: (*Server).retirePromotion},
 		{method: "POST", path: base + "/promotions/{target}", verbs: map[string]*route{
 			"check":    {need: access.Viewer, handle: (*Server).checkPromotion},
 			"preview":  {need: access.Viewer, handle: (*Server).preview},
-			"publish":  {need: access.Publisher, query: []string{"wait"}, handle: (*Server).publish},
-			"pause":    {need: access.Publisher, query: []string{"wait"}, handle: (*Server).pause},
-			"resume":   {need: access.Publisher, query: []string{"wait"}, handle: (*Server).resume},
-			"rollback": {need: access.Publisher, query: []string{"wait"}, handle: (*Server).rollback},
+			"publish":  {need: access.Publisher, query: []string{"wait"}, repeat: once, handle: (*Server).publish},
+			"pause":    {need: access.Publisher, query: []string{"wait"}, repeat: once, handle: (*Server).pause},
+			"resume":   {need: access.Publisher, query: []string{"wait"}, repeat: once, handle: (*Server).resume},
+			"rollback": {need: access.Publisher, query: []string{"wait"}, repeat: once, handle: (*Server).rollback},
 		}},
 		{method: "GET", path: base + "/promotions/{promotion}/revisions", need: access.Viewer, handle: (*Server).listRevisions},
 		{method: "GET", path: base + "/promotions/{promotion}/diff", need: access.Viewer, query: []string{"from", "to"}, handle: (*Server).diff},
 
 		{method: "POST", path: base + "/rules:check", need: access.Viewer, handle: (*Server).checkRule},
+		{method: "POST", path: base + "/rules:estimate", need: access.Viewer, handle: (*Server).estimate},
+		{method: "POST", path: base + "/rules:complete", need: access.Viewer, handle: (*Server).complete},
 		{
 			method: "GET", path: base + "/explain", need: access.Viewer, query: []string{"userId", "promotion", "channel", "context."},
 			handle: (*Server).explain,
@@ -134,12 +138,19 @@ func (s *Server) work(w http.ResponseWriter, c *call, r *route) (answer, error) 
 			return answer{}, err
 		}
 	}
+	if err := c.repeatable(r.repeat, body); err != nil {
+		return answer{}, err
+	}
 	return r.handle(s, c, body)
 }
 
 // checkQuery refuses parameters that the call does not know, and repeated ones.
 func (c *call) checkQuery(known []string) error {
-	for name, values := range c.URL.Query() {
+	given, err := url.ParseQuery(c.URL.RawQuery)
+	if err != nil { // Query would drop what it cannot read
+		return problem.New("invalid_parameter", "the query is not encoded as URLs want")
+	}
+	for name, values := range given {
 		fits := slices.ContainsFunc(known, func(k string) bool { return k == name || strings.HasSuffix(k, ".") && strings.HasPrefix(name, k) })
 		if !fits || len(values) != 1 {
 			return problem.New("invalid_parameter", "this call does not know such a parameter, or only once").At(clip(name))

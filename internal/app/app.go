@@ -112,7 +112,7 @@ func (a *App) build() error {
 	if err := a.refuseDemoKeys(); err != nil {
 		return err
 	}
-	a.authoring = rules.NewService(store, rules.ServiceConfig{Retention: a.cfg.Retention})
+	a.authoring = rules.NewService(store, rules.ServiceConfig{Retention: a.cfg.Retention, Sampler: store})
 	secret, _, err := access.LoadOrCreateSecretKey(a.cfg.secretKeyFile())
 	if err != nil {
 		return err

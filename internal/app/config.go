@@ -57,7 +57,10 @@ func (c *Config) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	for _, l := range []struct{ flag, addr string }{{"listen", c.Listen}, {"admin-listen", c.AdminListen}, {"ops-listen", c.OpsListen}} {
-		host, _, err := net.SplitHostPort(l.addr)
+		host, port, err := net.SplitHostPort(l.addr)
+		if err == nil {
+			_, err = net.LookupPort("tcp", port)
+		}
 		switch {
 		case err != nil:
 			fault("%s: %q is not host:port", l.flag, l.addr)
@@ -76,6 +79,8 @@ func (c *Config) Validate() error {
 	}
 	if c.DataDir == "" {
 		fault("data-dir: name the directory that holds the data")
+	} else if info, err := os.Stat(c.DataDir); err == nil && !info.IsDir() {
+		fault("data-dir: %s is not a directory", c.DataDir)
 	}
 	if c.Retention < time.Hour || c.Retention > 400*24*time.Hour {
 		fault("retention: %v is outside of 1h to 9600h", c.Retention)
@@ -85,6 +90,8 @@ func (c *Config) Validate() error {
 	}
 	if c.CacheBytes < 1<<20 {
 		fault("cache-bytes: %d is below 1 MiB", c.CacheBytes)
+	} else if limit := memoryLimit(); limit > 0 && c.CacheBytes > limit {
+		fault("cache-bytes: %d is more than the %d bytes of memory there are", c.CacheBytes, limit)
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		fault("tls-cert and tls-key go together")

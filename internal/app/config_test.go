@@ -29,6 +29,9 @@ func TestConfigReportsEveryFault(t *testing.T) {
 		{"no port", func(c *Config) { c.Listen = "127.0.0.1" }, []string{"host:port"}},
 		{"cache of nothing", func(c *Config) { c.CacheBytes = 0 }, []string{"cache-bytes"}},
 		{"negative cache", func(c *Config) { c.CacheBytes = -1 }, []string{"cache-bytes"}},
+		{"a cache beyond all memory", func(c *Config) { c.CacheBytes = 1 << 60 }, []string{"cache-bytes", "memory"}},
+		{"a port that cannot be", func(c *Config) { c.Listen = "127.0.0.1:99999" }, []string{"listen:", "host:port"}},
+		{"a file for the data directory", func(c *Config) { c.DataDir = "config_test.go" }, []string{"data-dir", "not a directory"}},
 		{"unknown store and bus", func(c *Config) { c.Store, c.Nats = "mysql", "kafka" }, []string{"store:", "nats:"}},
 		{"bound out of range", func(c *Config) { c.Bound = time.Millisecond }, []string{"staleness-bound"}},
 		{"half a certificate", func(c *Config) { c.TLSCert = "/nowhere.pem" }, []string{"go together", "tls-cert:"}},
@@ -60,6 +63,23 @@ func TestACacheThatCrowdsTheMemoryIsWarnedOf(t *testing.T) {
 	}{{100, 0, false}, {79, 100, false}, {81, 100, true}} {
 		if got := crowded(c.cache, c.limit); got != c.want {
 			t.Errorf("crowded(%d, %d) = %t, want %t", c.cache, c.limit, got, c.want)
+		}
+	}
+}
+
+func TestTheMachinesMemoryIsRead(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want int64
+	}{
+		{"MemTotal:       24683520 kB\nMemFree:        1 kB\n", 24683520 << 10},
+		{"MemFree: 1 kB\nMemTotal: 8 kB", 8 << 10},
+		{"", 0},
+		{"MemTotal: many kB\n", 0},
+		{"MemTotal: 9223372036854775807 kB\n", 0},
+	} {
+		if got := totalMemory(c.text); got != c.want {
+			t.Errorf("totalMemory(%q) = %d, want %d", c.text, got, c.want)
 		}
 	}
 }

@@ -21,3 +21,11 @@ func (a *App) Glance() Glance {
 	m := &stats.Misses
 	return Glance{Hits: stats.Hits, Misses: m.Absent + m.Schema + m.GlobalFloor + m.Floor + m.Expired + m.Bound + m.MinAsOf, Lag: a.lag()}
 }
+
+// RulesVersion is the version of the project's ruleset that is in force here; 0 while none is loaded.
+func (a *App) RulesVersion(project string) uint64 {
+	if rs := a.live.Load(project); rs != nil {
+		return rs.Version
+	}
+	return 0
+}

@@ -11,7 +11,10 @@ import (
 // cgroupLimit is where Linux says how much memory this container may use.
 const cgroupLimit = "/sys/fs/cgroup/memory.max"
 
-// memoryLimit is what the process may use: GOMEMLIMIT or the container's limit, whichever is lower; 0 when there is none.
+// machineMemory is where Linux says how much memory there is at all.
+const machineMemory = "/proc/meminfo"
+
+// memoryLimit is what the process may use: GOMEMLIMIT, the container's limit or the machine's memory, whichever is lowest; 0 when none is known.
 func memoryLimit() int64 {
 	limit := debug.SetMemoryLimit(-1)
 	if text, err := os.ReadFile(cgroupLimit); err == nil {
@@ -19,10 +22,26 @@ func memoryLimit() int64 {
 			limit = min(limit, n)
 		}
 	}
+	if text, err := os.ReadFile(machineMemory); err == nil {
+		if n := totalMemory(string(text)); n > 0 {
+			limit = min(limit, n)
+		}
+	}
 	if limit == math.MaxInt64 {
 		return 0
 	}
 	return limit
+}
+
+// totalMemory reads the line "MemTotal:       24683520 kB" of /proc/meminfo; 0 when there is none.
+func totalMemory(meminfo string) int64 {
+	_, rest, _ := strings.Cut(meminfo, "MemTotal:")
+	line, _, _ := strings.Cut(rest, "\n")
+	kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(line, "kB")), 10, 64)
+	if err != nil || kib > math.MaxInt64>>10 {
+		return 0
+	}
+	return kib << 10
 }
 
 // crowded reports whether a cache of this size leaves too little of the limit for everything else.

@@ -25,6 +25,11 @@ var rooms = map[string][]string{
 	"cache":      {"events", "hlc", "profile"},
 	"precheck":   {"cache", "engine", "hlc", "profile", "rules"},
 
+	// Promotions as files, and the control plane as those who keep them see it.
+	"rulefile": {"profile", "rules"},
+	"ruletest": {"engine", "hlc", "profile", "rulefile", "rules"},
+	"remote":   {"profile", "rulefile", "rules"},
+
 	// Adapters import the domain and never each other.
 	"events/natsbus":  {"events", "hlc"},
 	"store/embedded":  {"access", "audit", "events", "hlc", "profile", "rules"},

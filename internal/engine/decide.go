@@ -101,6 +101,9 @@ func (d *Decision) eligible(p *rules.Compiled) (ok bool, until int64) {
 		return false, rules.Forever
 	}
 	verdict := p.Rule.Eval(&d.input)
+	if verdict.Failed {
+		d.Errors++
+	}
 	if !verdict.True && verdict.Until == rules.Forever {
 		return false, rules.Forever
 	}

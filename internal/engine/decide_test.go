@@ -246,6 +246,16 @@ func TestRejectionsNameTheSubExpressionThatDecided(t *testing.T) {
 	}
 }
 
+func TestRulesThatFailAreCounted(t *testing.T) {
+	s := newShop(t,
+		promotion("missing", "user.country == 'US'", 1), promotion("absorbed", "user.country == 'US' || channel == 'embedded'", 2),
+		promotion("false", "channel == 'push' && user.country == 'US'", 3))
+	s.rs.Placements[0].Limit = 3
+	if d := s.decide(s.user(""), Request{}); d.Errors != 1 {
+		t.Errorf("%s counts %d errors, want 1: what CEL absorbs is no error", d, d.Errors)
+	}
+}
+
 // TestDecisionChangesExactlyAtItsHorizon walks from edge to edge: just before, nothing has changed.
 func TestDecisionChangesExactlyAtItsHorizon(t *testing.T) {
 	s := newShop(t,

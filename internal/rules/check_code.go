@@ -26,3 +26,14 @@ const (
 	issueConstantError    = "constant_error"
 	issueInternal         = "internal_limit"
 )
+
+// Codes of what a rule that checks still leaves to say: about its meaning, and about what the stored users hold.
+const (
+	issueUnreachable    = "unreachable"
+	issueRedundant      = "redundant"
+	issueTrueWhenSet    = "true_when_set"
+	issueEventNeverSeen = "event_type_never_seen"
+	issueRarelySet      = "attribute_rarely_set"
+	issueErrorsWithout  = "errors_without_attribute"
+	issueValueNeverSeen = "value_never_seen"
+)

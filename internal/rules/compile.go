@@ -83,6 +83,7 @@ func (c *Compiler) promotion(env *env, live *LivePromotion, prev *Ruleset, same 
 	if s := live.Promotion.Schedule; s != nil {
 		out.Start, out.End = wallNanos(s.Start), wallNanos(s.End)
 	}
+	out.render()
 	return out
 }
 
@@ -106,13 +107,13 @@ func (rs *Ruleset) add(c *Compiled) {
 	rs.ReadsSchema = max(rs.ReadsSchema, c.Rule.readsSchema)
 	rs.promotions[c.ID] = len(rs.Promotions)
 	rs.Promotions = append(rs.Promotions, c)
-	for _, target := range c.Placements {
-		i, ok := rs.placements[target.Placement]
+	for i, target := range c.Placements {
+		at, ok := rs.placements[target.Placement]
 		if !ok {
 			continue // the placement was never declared: nothing asks for it
 		}
-		table := &rs.Placements[i]
-		table.Candidates = append(table.Candidates, newCandidate(c, target))
+		table := &rs.Placements[at]
+		table.Candidates = append(table.Candidates, c.candidate(i))
 	}
 }
 
@@ -149,8 +150,8 @@ type Rule struct {
 
 // Eval says whether the rule is true for the input and until when time alone cannot change that.
 func (r *Rule) Eval(in *Input) Verdict {
-	holds, until := r.formula.truth(in)
-	return Verdict{True: holds, Until: until}
+	holds, until, failed := r.formula.truth(in)
+	return Verdict{True: holds, Until: until, Failed: failed}
 }
 
 // Why is Eval with the reason: for explanations, not for decisions.
@@ -176,7 +177,8 @@ type ruleBuilder struct {
 	context   []ContextField
 	retention time.Duration
 	literals  int
-	opaque    []ast.Expr // uses of now without a computable edge
+	opaque    []ast.Expr            // uses of now without a computable edge
+	exprs     map[*literal]ast.Expr // what each literal was made of
 }
 
 // rule checks and compiles a source; without a rule the issues say why.
@@ -194,7 +196,10 @@ func (c *Compiler) rule(env *env, source string) (*Rule, []Issue) {
 
 // buildRule makes the formula of a checked rule; the builder says what was found on the way.
 func buildRule(env *env, checked *cel.Ast, retention time.Duration) (*ruleBuilder, formula, error) {
-	b := &ruleBuilder{env: env, checked: checked, info: checked.NativeRep().SourceInfo(), schema: env.schema, context: env.context, retention: retention}
+	b := &ruleBuilder{
+		env: env, checked: checked, info: checked.NativeRep().SourceInfo(), schema: env.schema, context: env.context, retention: retention,
+		exprs: make(map[*literal]ast.Expr),
+	}
 	f, err := b.decompose(checked.NativeRep().Expr(), true)
 	return b, f, err
 }

@@ -24,17 +24,25 @@ func (d *document) rule(source string) {
 	}
 	if checked != nil && !Failed(issues) {
 		d.constant(checked)
-		d.opaqueTime(env, checked)
+		d.compiled(env, checked, source)
 	}
 }
 
-// opaqueTime warns of uses of now whose next turn cannot be computed: an answer that hangs on one is never reused, which costs on every request.
-func (d *document) opaqueTime(env *env, checked *cel.Ast) {
+// compiled looks at what the rule becomes: where it waits for no computable instant, and what it always or never says.
+func (d *document) compiled(env *env, checked *cel.Ast, source string) {
 	b, _, err := buildRule(env, checked, d.retention)
 	if err != nil {
 		d.fault(fieldRule, "internal_limit", "the rule cannot be planned")
 		return
 	}
+	d.opaqueTime(b)
+	if constantTruth(checked.NativeRep().Expr()) == nil {
+		d.issues = append(d.issues, meaning(b, source)...)
+	}
+}
+
+// opaqueTime warns of uses of now whose next turn cannot be computed: an answer that hangs on one is never reused, which costs on every request.
+func (d *document) opaqueTime(b *ruleBuilder) {
 	seen := make(map[int64]bool) // a conditional brings its condition twice
 	for _, use := range b.opaque {
 		if seen[use.ID()] {

@@ -176,7 +176,7 @@ func TestURLsOfContent(t *testing.T) {
 					c.Buttons = []rules.Button{{ID: "b", Title: "B", Action: &rules.Action{Type: "openUrl", Data: tt.url}}}
 				},
 			} {
-				p := rules.Promotion{ID: "a", Name: "A", Rule: "user.email == ''", Channels: []string{"push"}, Content: rules.Content{Title: "t"}}
+				p := rules.Promotion{ID: "a", Name: "A", Rule: "has(user.email)", Channels: []string{"push"}, Content: rules.Content{Title: "t"}}
 				put(&p.Content)
 				issues := rules.Check(schema, nil, nil, settings, &p)
 				if tt.want == "" && len(issues) == 0 {

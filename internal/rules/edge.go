@@ -43,14 +43,16 @@ func healedAt(events profile.Events, now, w int64) int64 {
 	return Forever
 }
 
-// lifeEdge: first and last change when a future event begins to count and when an event leaves by retention.
+// lifeEdge: first and last change when a future event begins to count, when an event leaves by retention, and when retention has passed over what the
+// store cut.
 type lifeEdge struct {
 	slot      int
 	retention int64
 }
 
 func (e lifeEdge) next(in *Input) int64 {
-	return windowNext(in.Snapshot.Events(e.slot), in.Now, e.retention)
+	events := in.Snapshot.Events(e.slot)
+	return min(windowNext(events, in.Now, e.retention), healedAt(events, in.Now, e.retention))
 }
 
 // anyMoment is a use of now that has no computable edge.

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"strings"
+	"time"
 )
 
 // Outcome is what a sub-expression came to.
@@ -36,6 +38,11 @@ type Explanation struct {
 	// Decisive is the smallest part that alone keeps the rule from being true, "" when it is.
 	Decisive string           `json:"decisive,omitempty"`
 	Root     *ExplanationPart `json:"root"`
+
+	// Ways are what would have to become otherwise for the verdict to turn, the nearest first; the needs of one way are needed together. Turn is the
+	// next instant at which it turns by time alone, nil when none does. Who tells them adds what withholds a promotion beside its rule.
+	Ways [][]Need `json:"-"`
+	Turn *Turn    `json:"-"`
 }
 
 // ExplanationPart is a sub-expression as its author wrote it, and what it came to. All parts are evaluated, also those that a decision
@@ -51,6 +58,7 @@ type ExplanationPart struct {
 	Value    string             `json:"value,omitempty"`  // as the rule language writes it
 	Parts    []*ExplanationPart `json:"parts,omitempty"`  // of an operator
 	Reads    []*ExplanationPart `json:"reads,omitempty"`  // of a condition without one: the attributes and event functions that it read
+	Events   *MatchedEvents     `json:"events,omitempty"` // of an event function: those it counted
 }
 
 // Explain evaluates the rule's source for the input within the ruleset's schema and context, and says what every part of it came to. The
@@ -74,7 +82,11 @@ func Explain(rs *Ruleset, source string, in *Input) (*Explanation, []Issue, erro
 	if details == nil || details.State() == nil {
 		return nil, nil, fmt.Errorf("evaluate for explanation: %w", err)
 	}
-	x := &explainer{tree: checked.NativeRep(), state: details.State()}
+	b, f, err := buildRule(env, checked, time.Duration(rs.Retention))
+	if err != nil {
+		return nil, nil, fmt.Errorf("build for explanation: %w", err)
+	}
+	x := &explainer{builder: b, tree: checked.NativeRep(), state: details.State(), in: in}
 	root := x.part(x.tree.Expr())
 	out := &Explanation{Outcome: root.Outcome, Code: ReasonEligible, Root: root}
 	switch cause := root.cause(); root.Outcome {
@@ -84,7 +96,47 @@ func Explain(rs *Ruleset, source string, in *Input) (*Explanation, []Issue, erro
 	default:
 		out.Decisive, out.Code = cause.Text, ReasonRuleFalse
 	}
-	return out, nil, nil
+	out.Turn = turnOf(b, &f, in)
+	out.Ways, err = advise(b, in, root.Outcome == OutcomeTrue)
+	return out, nil, err
+}
+
+// turnOf walks to the instant at which the rule turns, and says which of its literals did.
+func turnOf(b *ruleBuilder, f *formula, in *Input) *Turn {
+	later := *in
+	at, turned, ok := NextTurn(in.Now, func(at int64) (bool, int64) {
+		later.Now = at
+		holds, until, _ := f.truth(&later)
+		return holds, until
+	})
+	switch {
+	case !ok:
+		return nil
+	case !turned:
+		return &Turn{At: *instant(at), NotBefore: true, Text: "not before " + instant(at).Format(time.RFC3339Nano)}
+	}
+	before := *in
+	before.Now, later.Now = at-1, at
+	var what []string
+	f.each(func(lit *formula) {
+		was, _ := lit.lit.value(&before)
+		is, _ := lit.lit.value(&later)
+		if text := turnedText(b, b.exprs[lit.lit], is == isTrue); was != is && !strings.Contains(strings.Join(what, "\x00"), text) {
+			what = append(what, text)
+		}
+	})
+	return &Turn{At: *instant(at), Text: InTime(at-in.Now) + when(what)}
+}
+
+// each visits the literals in the order of the text.
+func (f *formula) each(visit func(lit *formula)) {
+	if f.op == opLiteral {
+		visit(f)
+		return
+	}
+	for i := range f.kids {
+		f.kids[i].each(visit)
+	}
 }
 
 // cause is the smallest part that alone makes p what it is: the first false side of a false &&, the first failed side of a failed one. A

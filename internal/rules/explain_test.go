@@ -116,6 +116,21 @@ func treeText(e *rules.Explanation) string {
 		fmt.Fprintf(&b, " because of %s", e.Decisive)
 	}
 	partText(&b, e.Root, "\n", "")
+	for i, way := range e.Ways {
+		for j, need := range way {
+			mark := map[bool]string{true: "turns if", false: "and"}[j == 0]
+			if i > 0 && j == 0 {
+				mark = "or if"
+			}
+			fmt.Fprintf(&b, "\n%s [%s] %s", mark, need.Kind, need.Text)
+			if need.Example != "" {
+				fmt.Fprintf(&b, ", such as %s", need.Example)
+			}
+		}
+	}
+	if e.Turn != nil {
+		fmt.Fprintf(&b, "\nby itself %s: %s", e.Turn.At.Format(time.RFC3339Nano), e.Turn.Text)
+	}
 	return b.String()
 }
 
@@ -126,6 +141,12 @@ func partText(b *strings.Builder, p *rules.ExplanationPart, indent, mark string)
 	}
 	if p.Value != "" {
 		fmt.Fprintf(b, " = %s", p.Value)
+	}
+	if p.Events != nil {
+		fmt.Fprintf(b, " of %d:", p.Events.Total)
+		for _, e := range p.Events.Shown {
+			fmt.Fprintf(b, " %s%v", e.OccurredAt.Format("01-02T15:04"), e.Properties)
+		}
 	}
 	if p.Code != "" {
 		fmt.Fprintf(b, " %s %s", p.Code, p.Detail)

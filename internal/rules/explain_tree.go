@@ -19,8 +19,10 @@ const (
 
 // explainer turns a checked tree and the values that its evaluation left into parts.
 type explainer struct {
-	tree  *ast.AST
-	state interpreter.EvalState
+	builder *ruleBuilder
+	tree    *ast.AST
+	state   interpreter.EvalState
+	in      *Input
 }
 
 // part explains e, going down through Boolean operators.
@@ -111,6 +113,7 @@ func (x *explainer) start(e ast.Expr) int32 { return startOf(e, x.tree.SourceInf
 // reads lists the attributes and event functions below a condition, in the order of the text and each once. What stands inside a
 // comprehension is left out: its nodes hold only what the last element came to.
 func (x *explainer) reads(p *ExplanationPart, e ast.Expr) {
+	p.Events = x.matched(e) // when the condition is an event function by itself
 	seen := map[string]bool{p.Text: true}
 	x.collect(e, func(node ast.Expr) {
 		read := x.outcome(node)
@@ -119,6 +122,7 @@ func (x *explainer) reads(p *ExplanationPart, e ast.Expr) {
 			if read.Outcome == OutcomeTrue || read.Outcome == OutcomeFalse {
 				read.Value = string(read.Outcome)
 			}
+			read.Events = x.matched(node)
 			p.Reads = append(p.Reads, read)
 		}
 	})

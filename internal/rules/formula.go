@@ -108,34 +108,36 @@ func flatten(e ast.Expr, function string) []ast.Expr {
 
 func negated(text string) string { return "!(" + text + ")" }
 
-// truth says whether the formula is true, and until when, exclusive, passing time alone cannot change that.
+// truth says whether the formula is true, and until when, exclusive, passing time alone cannot change that. failed is set
+// when what was seen to keep the formula from being true could not be evaluated; parts behind the one that settles it are not looked at.
 //
 // An AND that is true stays so until its first part ends; one that is not true stays so at least as long as any one part that is not
 // true, so the latest of them counts. An OR is the mirror image.
-func (f *formula) truth(in *Input) (holds bool, until int64) {
+func (f *formula) truth(in *Input) (holds bool, until int64, failed bool) {
 	if f.op == opLiteral {
 		value, _ := f.lit.value(in)
-		return value.is(f.want), f.lit.until(in)
+		return value.is(f.want), f.lit.until(in), value == isError
 	}
 	decisive := f.op != opAnd // the value of one part that settles the whole
 	least, latest := Forever, int64(math.MinInt64)
-	settled := false
+	settled, plain := false, false // plain: a part that is not true is simply false
 	for i := range f.kids {
-		holds, until := f.kids[i].truth(in)
+		holds, until, failed := f.kids[i].truth(in)
+		plain = plain || !holds && !failed
 		if holds == decisive {
 			settled = true
 			latest = max(latest, until)
 			if latest == Forever {
-				return decisive, Forever
+				break
 			}
 			continue
 		}
 		least = min(least, until)
 	}
 	if settled {
-		return decisive, latest
+		return decisive, latest, !decisive && !plain
 	}
-	return !decisive, least
+	return !decisive, least, decisive && !plain
 }
 
 // holds is truth without the horizon.

@@ -11,12 +11,26 @@ type message struct {
 	Content   Content `json:"content"`
 }
 
-// newCandidate renders the message once, so that a decision only copies bytes.
-func newCandidate(c *Compiled, target PlacementTarget) Candidate {
-	id := MessageID(c.ID, target.Placement)
-	fragment, err := json.Marshal(message{MessageID: id, Promotion: c.ID, Revision: c.Revision, Priority: target.Priority, Content: c.Content})
-	if err != nil {
-		fragment = nil // Content was checked when it was published; a payload that is no JSON cannot be here
+// rendered is the message of a promotion in one placement.
+type rendered struct {
+	id       string
+	fragment []byte
+}
+
+// render makes the messages of all placements once, so that a decision only copies bytes and the next ruleset takes them over.
+func (c *Compiled) render() {
+	c.messages = make([]rendered, len(c.Placements))
+	for i, target := range c.Placements {
+		id := MessageID(c.ID, target.Placement)
+		fragment, err := json.Marshal(message{MessageID: id, Promotion: c.ID, Revision: c.Revision, Priority: target.Priority, Content: c.Content})
+		if err != nil {
+			fragment = nil // Content was checked when it was published; a payload that is no JSON cannot be here
+		}
+		c.messages[i] = rendered{id: id, fragment: fragment}
 	}
-	return Candidate{Promotion: c, Priority: target.Priority, MessageID: id, Fragment: fragment}
+}
+
+// candidate is the promotion in its placement at index i.
+func (c *Compiled) candidate(i int) Candidate {
+	return Candidate{Promotion: c, Priority: c.Placements[i].Priority, MessageID: c.messages[i].id, Fragment: c.messages[i].fragment}
 }

@@ -29,7 +29,9 @@ func (b *ruleBuilder) literal(e ast.Expr) (*literal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &literal{typed: b.typed(e), program: program, edges: edges}, nil
+	lit := &literal{typed: b.typed(e), program: program, edges: edges}
+	b.exprs[lit] = e
+	return lit, nil
 }
 
 // value evaluates the literal; the error is set when the outcome is isError.

@@ -66,7 +66,15 @@ type Commit struct {
 	Placements    []Placement
 	Head          *Head     // its Generation is one above the stored head's, else ErrConflict
 	Revision      *Revision // of Head's promotion
-	Audit         audit.Entry
+	// Receipt is kept for ReceiptLife. The commit is refused with ErrConflict when there is one under its key already. A commit of nothing
+	// but a receipt writes no audit entry.
+	Receipt *Receipt
+	Audit   audit.Entry
+}
+
+// OnlyReceipt reports whether the commit changes nothing that is authored.
+func (c *Commit) OnlyReceipt() bool {
+	return c.Receipt != nil && !c.NewVersion && c.Settings == nil && c.Schema == nil && c.Context == nil && c.Placements == nil && c.Head == nil
 }
 
 // Repo keeps what marketers author. Every commit is durable before it returns and carries its change record.
@@ -87,6 +95,8 @@ type Repo interface {
 	// Heads lists promotions by id after the given one; Revisions all revisions of one, newest first.
 	Heads(ctx context.Context, project, after string, limit int) ([]Head, error)
 	Revisions(ctx context.Context, project, id string) ([]Revision, error)
+	// Receipt reads what a request under the idempotency key came to; ErrNotFound when there was none within ReceiptLife.
+	Receipt(ctx context.Context, project, key string) (*Receipt, error)
 	// Audit lists entries newest first, before the cursor ("" starts at the newest), and the cursor of the next page ("" at the end).
 	Audit(ctx context.Context, project, cursor string, limit int) ([]audit.Entry, string, error)
 }

@@ -51,6 +51,8 @@ type Compiled struct {
 	Start, End int64
 
 	Rule *Rule
+
+	messages []rendered // by index in Placements
 }
 
 // Quarantine is a published promotion that this replica cannot compile. Its last good revision stays in force if there is one, else it is absent.

@@ -27,6 +27,7 @@ type Actor struct {
 	ID         string // of the credential; "root" for the root key
 	RemoteAddr string
 	RequestID  string
+	Once       *Once // nil: a repetition of the request is another change
 }
 
 // ServiceConfig is what an authoring service can be told. Zero fields mean the defaults named there.
@@ -34,6 +35,7 @@ type ServiceConfig struct {
 	Retention     time.Duration    // how long user events are kept: the bound of windows and caps; profile.DefaultRetention
 	MaxPromotions int              // of one project, retired ones left out; MaxPromotions
 	Now           func() time.Time // stamps of revisions and heads; time.Now
+	Sampler       Sampler          // nil: no estimates, and no findings from what users hold
 }
 
 // Service is the authoring life cycle: the one place that says what may become of a promotion, its revisions, the schema and the
@@ -47,6 +49,8 @@ type Service struct {
 	// the compare-and-set. Projects share a turn by hash.
 	turns [64]chan struct{}
 	seed  maphash.Seed
+
+	samples *samples
 
 	mu     sync.Mutex
 	frames map[string]*frame  // guarded by mu; at most maxFrames
@@ -65,6 +69,7 @@ func NewService(repo Repo, cfg ServiceConfig) *Service {
 		cfg.Now = time.Now
 	}
 	s := &Service{repo: repo, cfg: cfg, seed: maphash.MakeSeed(), frames: make(map[string]*frame), census: make(map[string]*census)}
+	s.samples = newSamples(cfg.Sampler, cfg.Now)
 	for i := range s.turns {
 		s.turns[i] = make(chan struct{}, 1)
 	}
@@ -77,6 +82,10 @@ type Applied struct {
 	At      hlc.Timestamp // the commit's time; zero when nothing had to change
 	Changed bool          // false: what was asked for was so already, and nothing was written
 	Head    *Head         // of the promotion, when it is about one
+
+	Revision *Revision // that was written, if one was
+	Issues   []Issue   // warnings about what was put into force
+	Radius   *Estimate // whom what was put into force reaches; nil when users could not be sampled in time
 }
 
 // turn waits until this caller may change the project and returns the function that ends its turn.

@@ -34,12 +34,12 @@ func (s *Service) Diff(ctx context.Context, project, id string, from, to int) (i
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	found, err := differences(&older.Promotion, &newer.Promotion)
+	found, err := Differences(&older.Promotion, &newer.Promotion)
 	return older.Number, newer.Number, found, err
 }
 
-// differences compares two documents as JSON.
-func differences(older, newer *Promotion) ([]Difference, error) {
+// Differences compares two documents as JSON, by path in the order of the names. It is empty, not nil, when they say the same.
+func Differences(older, newer *Promotion) ([]Difference, error) {
 	a, err := tree(older)
 	if err != nil {
 		return nil, err

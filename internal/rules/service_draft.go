@@ -20,7 +20,7 @@ func (s *Service) SaveDraft(ctx context.Context, a Actor, project string, p Prom
 	if err := storable(&p); err != nil {
 		return Applied{}, err
 	}
-	return s.change(ctx, project, func(*frame) (*Commit, error) {
+	return s.change(ctx, a, project, func(*frame) (*Commit, error) {
 		head, err := s.repo.Head(ctx, project, p.ID)
 		switch {
 		case errors.Is(err, ErrNotFound):
@@ -128,13 +128,14 @@ func (s *Service) revision(p Promotion, number int, a Actor) *Revision {
 	return &Revision{Promotion: p, Number: number, CreatedAt: s.now(), CreatedBy: a.ID}
 }
 
-// Check says everything about p as a promotion of the project: see the function of the same name. ErrNotFound for an unknown project.
+// Check says everything about p as a promotion of the project: see the function of the same name; and what a sample of the stored users has
+// to say, when one can be had at once. ErrNotFound for an unknown project.
 func (s *Service) Check(ctx context.Context, project string, p *Promotion) ([]Issue, error) {
 	f, err := s.frame(ctx, project)
 	if err != nil {
 		return nil, err
 	}
-	return f.check(p, s.cfg.Retention), nil
+	return append(f.check(p, s.cfg.Retention), s.fromData(ctx, f, p.Rule)...), nil
 }
 
 // CheckRule says everything about a rule's text alone.
@@ -145,5 +146,17 @@ func (s *Service) CheckRule(ctx context.Context, project, rule string) ([]Issue,
 	}
 	d := &document{frame: f, retention: s.cfg.Retention, issues: []Issue{}}
 	d.rule(rule)
-	return d.issues, nil
+	return append(d.issues, s.fromData(ctx, f, rule)...), nil
+}
+
+// fromData is what the stored users have to say about a rule, nothing when it does not check.
+func (s *Service) fromData(ctx context.Context, f *frame, rule string) []Issue {
+	a, _ := s.assess(f, rule)
+	if a == nil {
+		return nil
+	}
+	if found := s.sampled(ctx, f, waitToCheck); found != nil {
+		return a.fromData(found)
+	}
+	return nil
 }

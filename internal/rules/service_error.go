@@ -43,6 +43,18 @@ func (e *InvalidError) RuleOnly() bool {
 	return true
 }
 
+// ConfirmError is ErrConfirm with what there is to confirm.
+type ConfirmError struct {
+	Message  string    // for the author
+	Estimate *Estimate // nil when it did not take one to see
+}
+
+// Error prints both.
+func (e *ConfirmError) Error() string { return ErrConfirm.Error() + ": " + e.Message }
+
+// Unwrap says that this is ErrConfirm.
+func (e *ConfirmError) Unwrap() error { return ErrConfirm }
+
 // FieldError says that one value of a request is not allowed.
 type FieldError struct {
 	Field   string // as in the request's JSON

@@ -124,14 +124,17 @@ func (s *Service) remember(f *frame) {
 }
 
 // change computes a commit from the live state and applies it, anew when another commit came between. build returns nil when nothing has to
-// change.
-func (s *Service) change(ctx context.Context, project string, build func(f *frame) (*Commit, error)) (Applied, error) {
+// change. What a request came to that is repeated is not computed again.
+func (s *Service) change(ctx context.Context, a Actor, project string, build func(f *frame) (*Commit, error)) (Applied, error) {
 	end, err := s.turn(ctx, project)
 	if err != nil {
 		return Applied{}, err
 	}
 	defer end()
 	for range maxAttempts {
+		if applied, err := s.repeated(ctx, project, a.Once); err != nil || applied != nil {
+			return orNothing(applied), err
+		}
 		f, err := s.frame(ctx, project)
 		if err != nil {
 			return Applied{}, err
@@ -141,14 +144,18 @@ func (s *Service) change(ctx context.Context, project string, build func(f *fram
 			return Applied{}, err
 		}
 		if c == nil {
-			return Applied{Version: f.version}, nil
+			if err := s.nothing(ctx, project, a.Once, f.version); !errors.Is(err, ErrConflict) {
+				return Applied{Version: f.version}, err
+			}
+			continue
 		}
 		c.Project = project
 		c.ExpectVersion = f.version
-		applied := Applied{Version: f.version, Changed: true, Head: c.Head}
+		applied := Applied{Version: f.version, Changed: true, Head: c.Head, Revision: c.Revision}
 		if c.NewVersion {
 			applied.Version++
 		}
+		c.Receipt = a.Once.receipt(c, &applied)
 		c.Audit.Version = 0
 		if c.NewVersion {
 			c.Audit.Version = applied.Version
@@ -169,4 +176,11 @@ func (s *Service) change(ctx context.Context, project string, build func(f *fram
 		return applied, nil
 	}
 	return Applied{}, ErrConflict
+}
+
+func orNothing(applied *Applied) Applied {
+	if applied == nil {
+		return Applied{}
+	}
+	return *applied
 }

@@ -26,8 +26,8 @@ func DefaultSettings() Settings {
 	return Settings{OnStoreDown: FailClosed, MaxStale: Duration(time.Minute), TimeZone: "UTC"}
 }
 
-// defaultContext is what every new project's requests may carry.
-func defaultContext() []ContextField {
+// DefaultContext is what every new project's requests may carry.
+func DefaultContext() []ContextField {
 	text := profile.Type{Kind: profile.String}
 	return []ContextField{{Name: "platform", Type: text}, {Name: "appVersion", Type: text}, {Name: "locale", Type: text}}
 }
@@ -39,7 +39,7 @@ func (s *Service) CreateProject(ctx context.Context, a Actor, project string) (A
 		return Applied{}, profile.ErrProject
 	}
 	spec := Spec{
-		Project: project, Version: 1, Settings: DefaultSettings(), Schema: profile.NewSchema(), Context: defaultContext(),
+		Project: project, Version: 1, Settings: DefaultSettings(), Schema: profile.NewSchema(), Context: DefaultContext(),
 		Placements: []Placement{},
 	}
 	audited := entry(a, project, "project.create", project, nil, spec.Settings)
@@ -53,11 +53,11 @@ func (s *Service) CreateProject(ctx context.Context, a Actor, project string) (A
 
 // PutSettings replaces the project's settings. FieldError for a value that is not allowed.
 func (s *Service) PutSettings(ctx context.Context, a Actor, project string, settings Settings) (Applied, error) {
-	settings, err := checkSettings(settings)
+	settings, err := CheckSettings(settings)
 	if err != nil {
 		return Applied{}, err
 	}
-	return s.change(ctx, project, func(f *frame) (*Commit, error) {
+	return s.change(ctx, a, project, func(f *frame) (*Commit, error) {
 		before, after := f.settings, settings
 		if digest(before) == digest(after) {
 			return nil, nil
@@ -69,8 +69,8 @@ func (s *Service) PutSettings(ctx context.Context, a Actor, project string, sett
 // schemePattern is RFC 3986's, in lower case.
 var schemePattern = regexp.MustCompile(`^[a-z][a-z0-9+.-]{0,31}$`)
 
-// checkSettings fills what is left out from the defaults and refuses what is not allowed.
-func checkSettings(in Settings) (Settings, error) {
+// CheckSettings fills what is left out from the defaults and refuses what is not allowed with a FieldError.
+func CheckSettings(in Settings) (Settings, error) {
 	defaults := DefaultSettings()
 	if in.OnStoreDown == "" {
 		in.OnStoreDown = defaults.OnStoreDown
@@ -142,7 +142,7 @@ func (s *Service) DeclareEventType(ctx context.Context, a Actor, project, name s
 func (s *Service) declare(ctx context.Context, a Actor, project, action, target string,
 	with func(*profile.Schema) (*profile.Schema, error), part func(*profile.Schema) any,
 ) (Applied, error) {
-	return s.change(ctx, project, func(f *frame) (*Commit, error) {
+	return s.change(ctx, a, project, func(f *frame) (*Commit, error) {
 		next, err := with(f.schema)
 		if err != nil || next == f.schema {
 			return nil, err
@@ -154,27 +154,36 @@ func (s *Service) declare(ctx context.Context, a Actor, project, action, target 
 // DeclareContext adds a field that requests may carry. Declaring what exists with the same type changes nothing; another type is
 // profile.ErrExists.
 func (s *Service) DeclareContext(ctx context.Context, a Actor, project string, field ContextField) (Applied, error) {
-	return s.change(ctx, project, func(f *frame) (*Commit, error) {
-		for _, old := range f.context {
-			if old.Name == field.Name && old.Type == field.Type {
-				return nil, nil
-			}
-			if old.Name == field.Name {
-				return nil, fmt.Errorf("context field %q is %s: %w (a new type is a new field)", field.Name, old.Type, profile.ErrExists)
-			}
-		}
-		switch {
-		case field.Type.Shape != profile.Scalar || field.Type.Kind.String() == "invalid":
-			return nil, fmt.Errorf("context field %.64q: %w: use bool, int, double, string or timestamp", field.Name, profile.ErrType)
-		case len(f.context) >= MaxContextFields:
-			return nil, fmt.Errorf("%w: a project has at most %d context fields", profile.ErrTooMany, MaxContextFields)
-		}
-		if err := fitsContext(f.context, field); err != nil {
+	return s.change(ctx, a, project, func(f *frame) (*Commit, error) {
+		next, err := WithContext(f.context, field)
+		if err != nil || len(next) == len(f.context) {
 			return nil, err
 		}
-		next := append(slices.Clone(f.context), field)
 		return &Commit{NewVersion: true, Context: next, Audit: entry(a, project, "context.declare", field.Name, nil, field)}, nil
 	})
+}
+
+// WithContext returns the fields with one more. Declaring what exists with the same type returns the fields themselves; another type is
+// profile.ErrExists.
+func WithContext(fields []ContextField, field ContextField) ([]ContextField, error) {
+	for _, old := range fields {
+		if old.Name == field.Name && old.Type == field.Type {
+			return fields, nil
+		}
+		if old.Name == field.Name {
+			return nil, fmt.Errorf("context field %q is %s: %w (a new type is a new field)", field.Name, old.Type, profile.ErrExists)
+		}
+	}
+	switch {
+	case field.Type.Shape != profile.Scalar || field.Type.Kind.String() == "invalid":
+		return nil, fmt.Errorf("context field %.64q: %w: use bool, int, double, string or timestamp", field.Name, profile.ErrType)
+	case len(fields) >= MaxContextFields:
+		return nil, fmt.Errorf("%w: a project has at most %d context fields", profile.ErrTooMany, MaxContextFields)
+	}
+	if err := fitsContext(fields, field); err != nil {
+		return nil, err
+	}
+	return append(slices.Clone(fields), field), nil
 }
 
 // fitsContext refuses a name that rules cannot write, and one that would make a value of what has fields or the reverse. Both are as with
@@ -210,18 +219,11 @@ func (s *Service) PutPlacement(ctx context.Context, a Actor, project string, p P
 }
 
 func (s *Service) putPlacement(ctx context.Context, a Actor, project string, p Placement, replace bool) (Applied, error) {
-	if p.Limit == 0 {
-		p.Limit = 1
+	p, err := CheckPlacement(p)
+	if err != nil {
+		return Applied{}, err
 	}
-	switch {
-	case p.Placement < 1:
-		return Applied{}, &FieldError{"placement", "a placement is a number from 1"}
-	case strings.TrimSpace(p.Name) == "" || utf8.RuneCountInString(p.Name) > MaxNameRunes || strings.ContainsFunc(p.Name, unicode.IsControl):
-		return Applied{}, &FieldError{"name", fmt.Sprintf("a name is 1 to %d characters without control characters", MaxNameRunes)}
-	case p.Limit < 1 || p.Limit > MaxPlacementTop:
-		return Applied{}, &FieldError{"limit", fmt.Sprintf("a placement shows 1 to %d messages", MaxPlacementTop)}
-	}
-	return s.change(ctx, project, func(f *frame) (*Commit, error) {
+	return s.change(ctx, a, project, func(f *frame) (*Commit, error) {
 		next := slices.Clone(f.placements)
 		i := slices.IndexFunc(next, func(old Placement) bool { return old.Placement == p.Placement })
 		target := fmt.Sprint(p.Placement)
@@ -241,6 +243,22 @@ func (s *Service) putPlacement(ctx context.Context, a Actor, project string, p P
 		slices.SortFunc(next, func(a, b Placement) int { return int(a.Placement) - int(b.Placement) })
 		return &Commit{NewVersion: true, Placements: next, Audit: entry(a, project, "placement.declare", target, nil, p)}, nil
 	})
+}
+
+// CheckPlacement gives a placement without a limit the limit 1 and refuses what is not allowed with a FieldError.
+func CheckPlacement(p Placement) (Placement, error) {
+	if p.Limit == 0 {
+		p.Limit = 1
+	}
+	switch {
+	case p.Placement < 1:
+		return p, &FieldError{"placement", "a placement is a number from 1"}
+	case strings.TrimSpace(p.Name) == "" || utf8.RuneCountInString(p.Name) > MaxNameRunes || strings.ContainsFunc(p.Name, unicode.IsControl):
+		return p, &FieldError{"name", fmt.Sprintf("a name is 1 to %d characters without control characters", MaxNameRunes)}
+	case p.Limit < 1 || p.Limit > MaxPlacementTop:
+		return p, &FieldError{"limit", fmt.Sprintf("a placement shows 1 to %d messages", MaxPlacementTop)}
+	}
+	return p, nil
 }
 
 // Project is the live state of a project but for its promotions.

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // Intent is what an author says with a publish, pause, resume, rollback or retirement.
 type Intent struct {
 	Comment  string
-	Confirm  bool   // of a rule that is true for everybody
+	Confirm  bool   // of a rule that is true for everybody, or that matches everybody or nobody of a sample of the users
 	Revision int    // which revision is meant; 0: the draft (publish), the one published before (rollback)
 	IfMatch  string // the generation that the author saw; "" for any
 }
@@ -71,10 +70,15 @@ func (s *Service) enforce(ctx context.Context, a Actor, project, id, action stri
 	if err := checkComment(in.Comment); err != nil {
 		return Applied{}, err
 	}
+	users, err := s.sampledBefore(ctx, project) // not while others wait for their turn
+	if err != nil {
+		return Applied{}, err
+	}
 	var seen uint64
 	var same *Head
+	var said reach
 	revived := false
-	applied, err := s.change(ctx, project, func(f *frame) (*Commit, error) {
+	applied, err := s.change(ctx, a, project, func(f *frame) (*Commit, error) {
 		head, err := s.head(ctx, project, id, in.IfMatch)
 		if err != nil {
 			return nil, err
@@ -96,10 +100,15 @@ func (s *Service) enforce(ctx context.Context, a Actor, project, id, action stri
 				return nil, err
 			}
 		}
-		return s.enforced(ctx, a, f, head, number, action, in)
+		c, reached, err := s.enforced(ctx, a, f, head, number, action, in, users)
+		said = reached
+		return c, err
 	})
 	if applied.Head == nil {
 		applied.Head = same
+	}
+	if applied.Changed {
+		applied.Issues, applied.Radius = said.issues, said.radius
 	}
 	if err == nil && revived {
 		s.recount(project)
@@ -107,28 +116,30 @@ func (s *Service) enforce(ctx context.Context, a Actor, project, id, action stri
 	return applied, err
 }
 
-// enforced is the commit that puts revision number into force.
-func (s *Service) enforced(ctx context.Context, a Actor, f *frame, head *Head, number int, action string, in Intent) (*Commit, error) {
+// enforced is the commit that puts revision number into force, and whom that reaches.
+func (s *Service) enforced(ctx context.Context, a Actor, f *frame, head *Head, number int, action string, in Intent, users *sample) (*Commit,
+	reach, error,
+) {
 	rev, err := s.repo.Revision(ctx, f.project, head.ID, number)
 	if errors.Is(err, ErrNotFound) {
-		return nil, fmt.Errorf("%w: %d", ErrRevision, number)
+		return nil, reach{}, fmt.Errorf("%w: %d", ErrRevision, number)
 	}
 	if err != nil {
-		return nil, err
+		return nil, reach{}, err
 	}
 	if number != head.Draft && rev.PublishedAt == nil {
-		return nil, ErrNotPublished
+		return nil, reach{}, ErrNotPublished
 	}
-	issues := f.check(&rev.Promotion, s.cfg.Retention)
-	if Failed(issues) {
-		return nil, &InvalidError{Issues: issues}
+	reached, err := s.reach(ctx, f, head, &rev.Promotion, users)
+	if err == nil && !in.Confirm {
+		err = reached.confirm()
 	}
-	if !in.Confirm && slices.ContainsFunc(issues, func(i Issue) bool { return i.Code == codeAlways }) {
-		return nil, fmt.Errorf("%w: the rule is true for every user", ErrConfirm)
+	if err != nil {
+		return nil, reach{}, err
 	}
 	before, err := s.published(ctx, f.project, head)
 	if err != nil {
-		return nil, err
+		return nil, reach{}, err
 	}
 	next := *head
 	next.Published, next.Retired = number, false
@@ -142,7 +153,7 @@ func (s *Service) enforced(ctx context.Context, a Actor, f *frame, head *Head, n
 		rev.PublishedAt, rev.PublishedBy = &now, a.ID
 		c.Revision = rev
 	}
-	return c, nil
+	return c, reached, nil
 }
 
 // published is the document in force, nil when none is.
@@ -219,7 +230,7 @@ func (s *Service) turned(ctx context.Context, a Actor, project, id, action strin
 		return Applied{}, err
 	}
 	var same *Head
-	applied, err := s.change(ctx, project, func(*frame) (*Commit, error) {
+	applied, err := s.change(ctx, a, project, func(*frame) (*Commit, error) {
 		head, err := s.head(ctx, project, id, in.IfMatch)
 		if err != nil {
 			return nil, err

@@ -2,6 +2,10 @@ package rules
 
 import "strings"
 
+// Nearest returns the candidate that a misspelt name most likely means, and false when none is near. Upper and lower case count as the same
+// letter.
+func Nearest(name string, candidates []string) (string, bool) { return nearest(name, candidates) }
+
 // nearest returns the candidate that a misspelt name most likely means: the one of the smallest edit distance, if that is small for a name
 // of this length. Upper and lower case count as the same letter, and a name that differs in nothing else wins.
 func nearest(name string, candidates []string) (string, bool) {

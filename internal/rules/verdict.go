@@ -6,6 +6,8 @@ type Verdict struct {
 	// Until is the wall time in nanoseconds up to which, exclusive, passing time alone cannot change the verdict: it may be early, never late. Forever
 	// when nothing in the rule depends on time.
 	Until int64
+	// Failed: the rule is not true because a part of it could not be evaluated for this user.
+	Failed bool
 	// Code says why the rule is not true: ReasonRuleFalse or the code of the error that decided it. Part is the sub-expression that kept it from being
 	// true. Both are zero when True, and in what Eval returns.
 	Code   Reason

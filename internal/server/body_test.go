@@ -24,6 +24,7 @@ func TestEligibilityRefuses(t *testing.T) {
 		{"empty", ``, 400, "empty_body", ""},
 		{"blank", ` `, 400, "empty_body", ""},
 		{"array", `[]`, 400, "invalid_json_type", ""},
+		{"null", `null`, 400, "invalid_json_type", ""},
 		{"trailing data", `{"userId":"a"}x`, 400, "invalid_json", ""},
 		{"duplicate key", `{"userId":"a","userId":"b"}`, 400, "duplicate_key", "userId"},
 		{"duplicate key, one escaped", `{"userId":"a","user\u0049d":"b"}`, 400, "duplicate_key", "userId"},
@@ -50,6 +51,7 @@ func TestEligibilityRefuses(t *testing.T) {
 		{"51 placements", `{"userId":"a","placements":[` + strings.Join(fifty, ",") + `]}`, 400, "too_many", "placements"},
 		{"placement as text", `{"userId":"a","placements":["101"]}`, 400, "wrong_type", "placements[0]"},
 		{"placement with a fraction", `{"userId":"a","placements":[1.5]}`, 400, "wrong_type", "placements[0]"},
+		{"placement null", `{"userId":"a","placements":[101,null]}`, 400, "wrong_type", "placements[1]"},
 		{"placement beyond 32 bits", `{"userId":"a","placements":[4294967397]}`, 400, "wrong_type", "placements[0]"},
 		{"limit 0", `{"userId":"a","limit":0}`, 400, "out_of_range", "limit"},
 		{"limit 101", `{"userId":"a","limit":101}`, 400, "out_of_range", "limit"},
@@ -57,6 +59,7 @@ func TestEligibilityRefuses(t *testing.T) {
 		{"explain as text", `{"userId":"a","explain":"yes"}`, 400, "wrong_type", "explain"},
 
 		{"minAsOf garbage", `{"userId":"a","minAsOf":"yesterday"}`, 400, "invalid_as_of", "minAsOf"},
+		{"minAsOf empty", `{"userId":"a","minAsOf":""}`, 400, "invalid_as_of", "minAsOf"},
 		{"minAsOf negative", `{"userId":"a","minAsOf":"-1"}`, 400, "invalid_as_of", "minAsOf"},
 		{"minAsOf in the far future", `{"userId":"a","minAsOf":"9000000000000000000.0000000000"}`, 400, "as_of_in_future", "minAsOf"},
 		{"version of the future", `{"userId":"a","minRulesVersion":1000000}`, 503, "version_not_reached", ""},

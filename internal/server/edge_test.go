@@ -233,6 +233,15 @@ func TestBodyThatTricklesIsCutOff(t *testing.T) {
 	}
 }
 
+func TestAHeaderThatIsTooLargeIsReadOnUntilItsSenderCanHearWhy(t *testing.T) {
+	p := newPlane(t)
+	c := p.dial()
+	got := c.all("POST /v1/eligibility HTTP/1.1\r\nHost: x\r\nX-A: " + strings.Repeat("a", 512<<10) + "\r\n\r\n")
+	if !strings.HasPrefix(got, "HTTP/1.1 431 ") || !strings.Contains(got, "header_too_large") {
+		t.Errorf("got %.300q", got)
+	}
+}
+
 func TestExpectIsHonouredForABodyThatFits(t *testing.T) {
 	p := newPlane(t)
 	c := p.dial()

@@ -45,6 +45,7 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, err error) {
 	switch {
 	case errors.As(err, &small):
 		p = problem.New("header_too_large", "the request line and header may take %d bytes", s.cfg.HeaderBytes)
+		linger(ctx.Conn())
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		p = problem.New("body_too_large", "a body here may take %d bytes", s.limits(&ctx.Request.Header).MaxRequestBodySize)
 		linger(ctx.Conn())
@@ -64,7 +65,7 @@ const (
 	lingerTotal = 2 * time.Second
 )
 
-// linger reads on what a client is still sending of a body that was refused. Closing at once would reset the connection,
+// linger reads on what a client is still sending of a header or body that was refused. Closing at once would reset the connection,
 // and the client would lose the answer that tells it why.
 func linger(c net.Conn) {
 	buffer := make([]byte, 16<<10)

@@ -46,7 +46,7 @@ func (st *state) question(rs *rules.Ruleset) *problem.Problem {
 	if rs.Settings.OnStoreDown == rules.ServeStale {
 		st.demand.MaxStale = time.Duration(rs.Settings.MaxStale)
 	}
-	if asked.MinAsOf != "" {
+	if asked.HasMinAsOf {
 		stamp, err := hlc.Parse(asked.MinAsOf)
 		if err != nil {
 			return problem.New("invalid_as_of", "send an asOf that this engine answered").At("minAsOf")

@@ -4,6 +4,7 @@ package strictjson
 
 import (
 	"bytes"
+	"encoding"
 	"errors"
 	"io"
 	"reflect"
@@ -20,8 +21,11 @@ const MaxDepth = 16
 
 // Unmarshal decodes data into v, a pointer. The error is always a *problem.Problem.
 func Unmarshal(data []byte, v any) error {
-	if len(bytes.TrimSpace(data)) == 0 {
+	switch string(bytes.TrimSpace(data)) {
+	case "":
 		return problem.New("empty_body", "send a JSON body")
+	case "null": // the library would leave v as it is, which is what {} does
+		return problem.New("invalid_json_type", "want a JSON %s, got null", want(reflect.TypeOf(v)))
 	}
 	if err := checkDepth(data); err != nil {
 		return err
@@ -130,6 +134,9 @@ func want(t reflect.Type) string {
 	}
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	if t.Kind() == reflect.Struct && t.Implements(reflect.TypeFor[encoding.TextMarshaler]()) && t.Name() != "Time" {
+		return strings.ToLower(t.Name()) // written as text, whatever it is made of
 	}
 	switch t.Kind() {
 	case reflect.Bool:

@@ -24,6 +24,7 @@ func TestUnmarshalRefusesWithCodeAndPlace(t *testing.T) {
 		{"empty", ``, "empty_body", ""},
 		{"blank", " \n", "empty_body", ""},
 		{"array for an object", `[]`, "invalid_json_type", ""},
+		{"null for an object", ` null `, "invalid_json_type", ""},
 		{"trailing data", `{}x`, "invalid_json", ""},
 		{"two values", `{}{}`, "invalid_json", ""},
 		{"duplicate name", `{"userId":"a","userId":"b"}`, "duplicate_key", "userId"},

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 
 	"eligibility/internal/problem"
 	"eligibility/internal/strictjson"
@@ -28,7 +29,8 @@ type Request struct {
 	Limit           int64
 	HasLimit        bool
 	Explain         bool
-	MinAsOf         string // "" when absent
+	MinAsOf         string
+	HasMinAsOf      bool // also for an empty string, which is no stamp
 	MinRulesVersion uint64
 }
 
@@ -99,7 +101,7 @@ func (r *Request) scan(body []byte) bool {
 			member = seenExplain
 			r.Explain, ok = s.boolean()
 		case "minAsOf":
-			member = seenMinAsOf
+			member, r.HasMinAsOf = seenMinAsOf, true
 			var stamp []byte
 			stamp, ok = s.str()
 			r.MinAsOf = text(stamp)
@@ -181,11 +183,11 @@ func (r *Request) scanContext(s *scanner) bool {
 // strictBody is the body as the strict decoder reads it.
 type strictBody struct {
 	UserID          *string                    `json:"userId"`
-	Placements      []int32                    `json:"placements"`
+	Placements      []*int32                   `json:"placements"` // pointers tell null from 0
 	Context         map[string]json.RawMessage `json:"context"`
 	Limit           *int32                     `json:"limit"`
 	Explain         bool                       `json:"explain"`
-	MinAsOf         string                     `json:"minAsOf"`
+	MinAsOf         *string                    `json:"minAsOf"`
 	MinRulesVersion uint64                     `json:"minRulesVersion"`
 }
 
@@ -197,11 +199,20 @@ func (r *Request) decode(body []byte) *problem.Problem {
 	if b.UserID != nil {
 		r.UserID, r.HasUser = *b.UserID, true
 	}
-	r.Placements, r.HasPlacements = append(r.Placements, b.Placements...), b.Placements != nil
+	r.HasPlacements = b.Placements != nil
+	for i, id := range b.Placements {
+		if id == nil {
+			return problem.New("wrong_type", "want integer, got null").At("placements[" + strconv.Itoa(i) + "]")
+		}
+		r.Placements = append(r.Placements, *id)
+	}
 	if b.Limit != nil {
 		r.Limit, r.HasLimit = int64(*b.Limit), true
 	}
-	r.Explain, r.MinAsOf, r.MinRulesVersion = b.Explain, b.MinAsOf, b.MinRulesVersion
+	if b.MinAsOf != nil {
+		r.MinAsOf, r.HasMinAsOf = *b.MinAsOf, true
+	}
+	r.Explain, r.MinRulesVersion = b.Explain, b.MinRulesVersion
 	for _, name := range slices.Sorted(maps.Keys(b.Context)) {
 		r.Context = append(r.Context, newItem(name, b.Context[name]))
 	}

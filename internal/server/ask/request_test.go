@@ -18,7 +18,7 @@ func FuzzParse(f *testing.F) {
 		`{"limit":-0}`, `{"minRulesVersion":9223372036854775807}`, `{"explain":tru}`, `{"userId":"a",}`,
 		`{"userId":"a"}x`, `{"placements":[1,]}`,
 		`{"context":{"a":-}}`, `{"context":{"a":1e}}`, `{"context":{"a":.5}}`, `{"context":{"a":null}}`, `{"userId":"Žofie 🙂"}`,
-		"{\"userId\":\"a\x00\"}",
+		"{\"userId\":\"a\x00\"}", `{"placements":[1,null]}`, `{"minAsOf":""}`, `{"minAsOf":null}`, `null`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -57,7 +57,7 @@ func plain(r *Request) map[string]any {
 	return map[string]any{
 		"user": r.UserID, "hasUser": r.HasUser, "placements": append([]int32{}, r.Placements...), "hasPlacements": r.HasPlacements,
 		"context": context,
-		"limit":   r.Limit, "hasLimit": r.HasLimit, "explain": r.Explain, "minAsOf": r.MinAsOf, "version": r.MinRulesVersion,
+		"limit":   r.Limit, "hasLimit": r.HasLimit, "explain": r.Explain, "minAsOf": r.MinAsOf, "hasMinAsOf": r.HasMinAsOf, "version": r.MinRulesVersion,
 	}
 }
 

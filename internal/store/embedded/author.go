@@ -63,6 +63,9 @@ func (s *Store) Commit(ctx context.Context, change *rules.Commit) (hlc.Timestamp
 		if err := s.checkRevision(change); err != nil {
 			return nil, err
 		}
+		if err := s.checkReceipt(change); err != nil {
+			return nil, err
+		}
 		c := s.newCommit()
 		entry := change.Audit
 		entry.Project, entry.Version = change.Project, 0
@@ -76,7 +79,10 @@ func (s *Store) Commit(ctx context.Context, change *rules.Commit) (hlc.Timestamp
 			entry.Version = next.version
 			err = errors.Join(err, c.setVersion(change.Project, next.version))
 		}
-		c.record(entry)
+		if !change.OnlyReceipt() {
+			c.record(entry)
+		}
+		c.receipt(change)
 		if next != stored {
 			s.swapProject(c, change.Project, next)
 		}

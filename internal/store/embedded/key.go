@@ -17,6 +17,7 @@ import (
 //	audit       project, stamp                          JSON of audit.Entry
 //	credential  project, id                             JSON of access.Credential
 //	observed    project, what, name                     an inferred type
+//	receipt     project, key                            JSON of rules.Receipt
 //	email       project, address                        a user id
 //	user        project, user, row                      the profile
 //	user        project, user, event, type, ^time, id   a user event's properties, newest first within its type
@@ -32,6 +33,7 @@ const (
 	tableAudit      = 0x13
 	tableCredential = 0x14
 	tableObserved   = 0x15
+	tableReceipt    = 0x16
 	tableEmail      = 0x18
 	tableUser       = 0x20
 )

@@ -108,36 +108,13 @@ func (s *Store) Spec(ctx context.Context, name string) (*rules.Spec, error) {
 			}
 		}
 		var err error
-		spec.Promotions, err = livePromotions(v, name)
+		spec.Promotions, err = s.live.read(v, name)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return spec, nil
-}
-
-// livePromotions reads the revisions in force, by promotion id.
-func livePromotions(r pebble.Reader, project string) ([]rules.LivePromotion, error) {
-	var live []rules.LivePromotion
-	prefix := projectPrefix(tableHead, project)
-	err := scan(r, prefix, following(prefix), func(_, value []byte) (bool, error) {
-		var head rules.Head
-		if err := json.Unmarshal(value, &head); err != nil {
-			return false, fmt.Errorf("head: %w", err)
-		}
-		if head.Published == 0 || head.Retired {
-			return true, nil
-		}
-		var revision rules.Revision
-		ok, err := getJSON(r, revisionKey(project, head.ID, head.Published), &revision)
-		if err == nil && !ok {
-			err = fmt.Errorf("promotion %q: revision %d in force is missing", head.ID, head.Published)
-		}
-		live = append(live, rules.LivePromotion{Promotion: revision.Promotion, Revision: head.Published, Paused: head.Paused})
-		return true, err
-	})
-	return live, err
 }
 
 // getJSON decodes the row at key into v, if there is one.

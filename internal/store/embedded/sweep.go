@@ -29,7 +29,10 @@ func (s *Store) sweepForever(ctx context.Context) {
 		rest := sweepRest
 		if s.writable() == nil {
 			var err error
-			if at, err = s.sweep(at); err != nil {
+			if at, err = s.sweep(at); err == nil && at == nil {
+				err = s.sweepReceipts()
+			}
+			if err != nil {
 				s.log.Warn("store_sweep_failed", "error", err.Error())
 				at = nil
 			}

@@ -18,6 +18,7 @@ type Store interface {
 	profile.Writer
 	profile.Reader
 	rules.Repo
+	rules.Sampler
 	access.Repo
 	events.Feed
 	events.Lease
@@ -51,12 +52,14 @@ func Run(t *testing.T, h Harness) {
 		{"Events", testEvents},
 		{"EventLimits", testEventLimits},
 		{"Load", testLoad},
+		{"Sample", testSample},
 		{"Time", testTime},
 		{"Erasure", testErasure},
 		{"Isolation", testIsolation},
 		{"Observations", testObservations},
 		{"Projects", testProjects},
 		{"Promotions", testPromotions},
+		{"Receipts", testReceipts},
 		{"Audit", testAudit},
 		{"Credentials", testCredentials},
 		{"Feed", testFeed},

@@ -1,0 +1,37 @@
+package server
+
+import (
+	"strings"
+
+	"eligibility/internal/access"
+)
+
+// Endpoint is one call of the plane.
+type Endpoint struct {
+	Method string
+	Path   string        // {name} stands for a part that varies
+	Kinds  []access.Kind // of the keys that it takes
+}
+
+// routePaths is where find finds each route.
+var routePaths = [routes]string{
+	RouteEligibility: "/v1/eligibility", RoutePrecheck: "/v1/precheck", RouteUser: userPrefix + "{userId}", RouteUsersBulk: "/v1/users:bulk",
+	RouteEvents: "/v1/events", RouteEngagement: "/v1/engagement",
+}
+
+// Endpoints lists every call of the plane. The API's document is held against it.
+func Endpoints() []Endpoint {
+	var all []Endpoint
+	for route := RouteNone + 1; route < routes; route++ {
+		var kinds []access.Kind
+		for _, kind := range []access.Kind{access.Server, access.Client, access.Admin} {
+			if route.open(kind) {
+				kinds = append(kinds, kind)
+			}
+		}
+		for method := range strings.SplitSeq(route.allow(), ", ") {
+			all = append(all, Endpoint{Method: method, Path: routePaths[route], Kinds: kinds})
+		}
+	}
+	return all
+}
