@@ -70,10 +70,18 @@ type explanation struct {
 		Reason    rules.Reason `json:"reason"`
 		Detail    string       `json:"detail"`
 	} `json:"placements"`
+	Changes    []told     `json:"changes"`   // together they would turn the verdict
+	OtherWays  [][]told   `json:"otherWays"` // as each of these would
+	Turns      *told      `json:"turns"`     // by time alone
 	Version    uint64     `json:"rulesVersion"`
 	AsOf       string     `json:"asOf"`
 	ValidUntil *time.Time `json:"validUntil"`
 	Degraded   bool       `json:"degraded"`
+}
+
+// told is something that the control plane says in words too.
+type told struct {
+	Text string `json:"text"`
 }
 
 // explainPrinter lays an explanation out for a terminal.
@@ -99,6 +107,7 @@ func (p *explainPrinter) print(v *explanation) {
 		p.part(v.Rule.Root, "")
 	}
 	p.WriteByte('\n')
+	p.outlook(v)
 	for _, place := range v.Placements {
 		standing := "shown"
 		if !place.Shown {
@@ -118,6 +127,29 @@ func (p *explainPrinter) print(v *explanation) {
 		p.WriteString(", degraded")
 	}
 	p.WriteByte('\n')
+}
+
+// outlook says what would turn the verdict.
+func (p *explainPrinter) outlook(v *explanation) {
+	title := "to qualify:"
+	if v.Eligible {
+		title = "would end it:"
+	}
+	for i, way := range append([][]told{v.Changes}, v.OtherWays...) {
+		if len(way) == 0 {
+			continue
+		}
+		if i > 0 {
+			title = "or:"
+		}
+		p.WriteString(title + "\n")
+		for _, need := range way {
+			fmt.Fprintf(p, "  - %s\n", need.Text)
+		}
+	}
+	if v.Turns != nil {
+		fmt.Fprintf(p, "by time alone it turns %s\n", v.Turns.Text)
+	}
 }
 
 // marks are what a part came to, in one width.

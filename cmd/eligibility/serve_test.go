@@ -76,6 +76,31 @@ func TestServeRunsUntilItIsToldToStop(t *testing.T) {
 	contains(t, "its standard error", foreign.err, `project "bakery"`, "--data-dir")
 }
 
+func TestWhatMustBeMendedFirstIsAnErrorOfUsage(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "guessable"), []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"a root key that is none", []string{"--root-key-file", "guessable"}, "guessable must hold one key"},
+		{"a secret key that is none", []string{"--secret-key-file", "guessable"}, "guessable must hold 32 bytes"},
+		{"a file for the data directory", []string{"--data-dir", "guessable"}, "is not a directory"},
+		{"a cache beyond all memory", []string{"--cache-bytes", "1000000GiB"}, "memory"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := invoke(t, dir, nil, append(append([]string{"serve", "--data-dir", "data"}, anyPort...), c.args...)...)
+			if got.code != exitUsage {
+				t.Errorf("exits with %d, want %d", got.code, exitUsage)
+			}
+			contains(t, "standard error", got.err, c.says)
+		})
+	}
+}
+
 func TestServeAnnouncesItselfAsJSON(t *testing.T) {
 	c := launch(t, t.TempDir(), "serve", "--output", "json", "--log-format", "json")
 	if code := c.end(t, syscall.SIGINT); code != exitOK {

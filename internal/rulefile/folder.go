@@ -26,8 +26,8 @@ type Folder struct {
 	Suites     []*Suite    // by path
 }
 
-// Load reads every .yaml and .yml file below dir, hidden ones and folders of other projects left out: project.yaml, tests in files that end in _test.yaml, and promotions, one or a
-// list in each document. The faults are those of the files; what is wrong with a promotion is not looked at. When a fault is an error the folder lacks what
+// Load reads every .yaml and .yml file below dir, hidden ones and folders of other projects left out: project.yaml, tests in files that end
+// in _test.yaml, and promotions, one or a list in each document. The faults are those of the files; what is wrong with a promotion is not looked at. When a fault is an error the folder lacks what
 // was at fault. Errors: ErrNoProject, and those of the file system.
 func Load(dir string) (*Folder, []Fault, error) {
 	paths, err := list(dir)

@@ -132,7 +132,7 @@ func (s *Service) enforced(ctx context.Context, a Actor, f *frame, head *Head, n
 	}
 	reached, err := s.reach(ctx, f, head, &rev.Promotion, users)
 	if err == nil && !in.Confirm {
-		err = reached.confirm()
+		err = reached.confirm(rev.PublishedAt != nil)
 	}
 	if err != nil {
 		return nil, reach{}, err

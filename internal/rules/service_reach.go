@@ -42,12 +42,13 @@ func (s *Service) reach(ctx context.Context, f *frame, head *Head, p *Promotion,
 	return out, nil
 }
 
-// confirm is a ConfirmError when the rule reaches everybody, or nobody.
-func (r reach) confirm() error {
+// confirm is a ConfirmError when the rule reaches everybody, or nobody. What was in force before (again) may reach whom it likes of today's
+// users: going back must not take a second look.
+func (r reach) confirm(again bool) error {
 	if slices.ContainsFunc(r.issues, func(i Issue) bool { return i.Code == codeAlways }) {
 		return &ConfirmError{Message: "the rule is true for every user", Estimate: r.radius}
 	}
-	if r.radius == nil {
+	if r.radius == nil || again {
 		return nil
 	}
 	if said := r.radius.extreme(); said != "" {

@@ -55,6 +55,20 @@ func TestPublishingSaysWhomItReaches(t *testing.T) {
 	}
 }
 
+func TestGoingBackAsksNothing(t *testing.T) {
+	s, _ := populated(t, 40)
+	save(t, s, offer("a", ruleFR))
+	if _, err := s.Publish(t.Context(), editor, project, "a", rules.Intent{Confirm: true}); err != nil {
+		t.Fatal(err)
+	}
+	save(t, s, offer("a", ruleUS))
+	publish(t, s, "a")
+	applied, err := s.Rollback(t.Context(), editor, project, "a", rules.Intent{})
+	if err != nil || applied.Radius == nil || applied.Radius.Matching != 0 || applied.Radius.Losses != 20 {
+		t.Errorf("got %+v, %v", applied.Radius, err)
+	}
+}
+
 func TestAFewUsersProveNothing(t *testing.T) {
 	s, _ := populated(t, 19)
 	save(t, s, offer("a", ruleFR))
