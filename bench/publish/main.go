@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 type plan struct {
 	promotions, users, rounds, rate, conns int
 	span, every                            time.Duration
+	profile                                string
 }
 
 func main() {
@@ -29,6 +31,7 @@ func main() {
 	flag.IntVar(&p.conns, "conns", 4, "connections")
 	flag.DurationVar(&p.span, "span", 2*time.Second, "length of a span")
 	flag.DurationVar(&p.every, "every", 100*time.Millisecond, "pause between publishes")
+	flag.StringVar(&p.profile, "profile", "", "file for a CPU profile of both sides")
 	flag.Parse()
 	if err := run(context.Background(), p); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -74,6 +77,17 @@ func compare(ctx context.Context, s *shop, p plan) error {
 	}
 	var without, with latencies
 	var publishes latencies
+	if p.profile != "" {
+		file, err := os.Create(p.profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	for range p.rounds {
 		quiet, _, err := s.measure(ctx, p, false)
 		if err != nil {

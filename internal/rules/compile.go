@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,9 @@ type Compiler struct {
 	mu   sync.Mutex
 	last *envKey // guarded by mu
 }
+
+// compileTurn is after how many promotions a compilation lets others run: on few cores, those who wait for a decision would wait for the whole of it.
+const compileTurn = 32
 
 type envKey struct {
 	schema  *profile.Schema
@@ -38,7 +42,8 @@ func (c *Compiler) Compile(spec *Spec, prev *Ruleset) (*Ruleset, error) {
 	}
 	rs := &Ruleset{
 		Project: spec.Project, Version: spec.Version, AsOf: spec.AsOf, Settings: spec.Settings, Schema: spec.Schema, Context: spec.Context,
-		Retention: int64(c.retention), placements: make(map[int32]int), promotions: make(map[string]int), context: make(map[string]int),
+		Retention: int64(c.retention), placements: make(map[int32]int), promotions: make(map[string]int, len(spec.Promotions)),
+		context: make(map[string]int), Promotions: make([]*Compiled, 0, len(spec.Promotions)),
 	}
 	for slot, field := range spec.Context {
 		rs.context[field.Name] = slot
@@ -49,6 +54,9 @@ func (c *Compiler) Compile(spec *Spec, prev *Ruleset) (*Ruleset, error) {
 	}
 	same := prev != nil && prev.Schema.Version == spec.Schema.Version && slices.Equal(prev.Context, spec.Context)
 	for i := range spec.Promotions {
+		if i%compileTurn == compileTurn-1 {
+			runtime.Gosched()
+		}
 		if compiled := c.promotion(env, &spec.Promotions[i], prev, same, rs); compiled != nil {
 			rs.add(compiled)
 		}

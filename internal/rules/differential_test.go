@@ -64,7 +64,7 @@ func TestEngineAgreesWithCEL(t *testing.T) {
 		}
 	}
 	t.Logf("seed %d: %v in %v", seed, &all, time.Since(began).Round(time.Millisecond))
-	if !t.Failed() && (all.evaluations < total || all.held < all.evaluations/20 || all.failed < all.evaluations/20 || all.settled == 0) {
+	if !t.Failed() && (all.evaluations < total || all.held < all.evaluations/20 || all.failed < all.evaluations/20 || total >= 1_000_000 && all.settled == 0) {
 		t.Errorf("the comparison compares too little: %v", &all)
 	}
 }
