@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"eligibility/internal/ops"
 )
 
 // The exit codes. Scripts branch on them.
@@ -126,15 +128,11 @@ func verbOf(args []string, model *kong.Application) string {
 
 // logger writes to out as the global flags say.
 func (g *Globals) logger(out io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(g.LogLevel)); err != nil {
-		level = slog.LevelInfo // the grammar allows no other than those that parse
+	logger, err := ops.NewLogger(out, g.LogFormat, g.LogLevel)
+	if err != nil {
+		panic(err) // the grammar allows no other formats and levels
 	}
-	options := &slog.HandlerOptions{Level: level}
-	if g.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(out, options))
-	}
-	return slog.New(slog.NewTextHandler(out, options))
+	return logger
 }
 
 // json reports whether results are wanted as JSON.

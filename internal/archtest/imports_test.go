@@ -34,10 +34,18 @@ var rooms = map[string][]string{
 	"events/natsbus":  {"events", "hlc"},
 	"store/embedded":  {"access", "audit", "events", "hlc", "profile", "rules"},
 	"store/storetest": {"access", "audit", "events", "hlc", "profile", "rules"},
-	"server":          {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "strictjson"},
-	"server/ask":      {"problem", "strictjson"},
-	"admin":           {"access", "audit", "cache", "engine", "events", "hlc", "problem", "profile", "rules", "strictjson"},
-	"ops":             {"cache", "events", "rules"},
+
+	// The store on CockroachDB, its changefeed, and what sets a cluster up and looks it over.
+	"store/crdb":            {"access", "audit", "events", "hlc", "profile", "rules", "store/crdb/changefeed"},
+	"store/crdb/changefeed": {"events", "hlc"},
+	"store/crdb/bootstrap":  {},
+	"store/crdb/doctor":     {},
+	"events/webhook":        {"events", "hlc", "problem"},
+
+	"server":     {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "strictjson"},
+	"server/ask": {"problem", "strictjson"},
+	"admin":      {"access", "audit", "cache", "engine", "events", "hlc", "problem", "profile", "rules", "strictjson"},
+	"ops":        {"cache", "events", "rules"},
 
 	"app": {
 		"access", "admin", "audit", "cache", "engine", "events", "events/natsbus", "hlc", "ops", "precheck", "problem", "profile", "rules", "server",
@@ -58,6 +66,7 @@ var libraries = map[string][]string{
 	"github.com/nats-io/nats.go":     {"events/natsbus"},
 	"github.com/nats-io/nats-server": {"events/natsbus"},
 	"github.com/cockroachdb/pebble":  {"store/embedded"},
+	"github.com/jackc/pgx":           {"store/crdb", "store/crdb/changefeed", "store/crdb/bootstrap", "store/crdb/doctor"}, // one family, one dialect
 	"github.com/dgraph-io/ristretto": {"cache"},
 	"cel.dev/cel-go":                 {"rules"},
 	"github.com/golang-jwt/jwt":      {"access"},

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -225,5 +226,15 @@ func BenchmarkBuild(b *testing.B) {
 			builder.Event("purchase", int64(i), props)
 		}
 		builder.Build()
+	}
+}
+
+func TestNamesOfTheEngineAreReserved(t *testing.T) {
+	for _, name := range []string{"embedded_", "embedded_view", EventClick} {
+		schema := shopSchema(t)
+		_, err := schema.WithEventType(name, map[string]Type{"total": {Kind: Double}})
+		if !errors.Is(err, ErrReserved) {
+			t.Errorf("event type %q: %v, want ErrReserved", name, err)
+		}
 	}
 }

@@ -85,6 +85,10 @@ const (
 	EventDismiss    = "embedded_dismiss"
 )
 
+// ReservedEvents begins the names of all reserved event types, those of later versions too: they are written by engagement alone, because
+// frequency caps count them.
+const ReservedEvents = "embedded_"
+
 // Slots of the reserved event types, in every schema.
 const (
 	SlotImpression = iota
@@ -222,6 +226,9 @@ func (s *Schema) WithEventType(name string, properties map[string]Type) (*Schema
 		}
 		base = *old
 	} else {
+		if strings.HasPrefix(name, ReservedEvents) {
+			return nil, fmt.Errorf("event type %q: %w: names that begin with %q are the engine's own", name, ErrReserved, ReservedEvents)
+		}
 		if len(s.EventTypes) >= MaxEventTypes {
 			return nil, fmt.Errorf("%w: a project has at most %d event types", ErrTooMany, MaxEventTypes)
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"regexp"
 	"regexp/syntax"
-	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -76,29 +75,19 @@ func compilePattern(text string) (*pattern, error) {
 }
 
 // patterns keeps the compiled patterns of an environment's rules. It is safe for concurrent use.
-type patterns struct {
-	mu       sync.RWMutex
-	compiled map[string]*pattern // guarded by mu; at most maxPatterns
-}
+type patterns struct{ compiled table[*pattern] }
 
-func newPatterns() *patterns { return &patterns{compiled: make(map[string]*pattern)} }
+func newPatterns() *patterns { return &patterns{compiled: table[*pattern]{most: maxPatterns}} }
 
 func (p *patterns) get(text string) (*pattern, error) {
-	p.mu.RLock()
-	found, ok := p.compiled[text]
-	p.mu.RUnlock()
-	if ok {
+	if found, ok := p.compiled.get(text); ok {
 		return found, nil
 	}
 	made, err := compilePattern(text)
 	if err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.compiled) < maxPatterns {
-		p.compiled[text] = made
-	}
+	p.compiled.put(text, made)
 	return made, nil
 }
 

@@ -60,6 +60,9 @@ func (s *Service) before(ctx context.Context, project string, head *Head) (int, 
 			return r.Number, nil
 		}
 	}
+	if head.Published != 0 {
+		return 0, ErrRevision // none was in force before this one
+	}
 	return 0, ErrNotPublished
 }
 

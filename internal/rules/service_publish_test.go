@@ -74,7 +74,7 @@ func TestPublishing(t *testing.T) {
 			publish(t, s, "a")
 			_, err := s.Rollback(ctx, editor, project, "a", rules.Intent{})
 			return err
-		}, rules.ErrNotPublished},
+		}, rules.ErrRevision},
 		{"a rollback to no revision", func(t *testing.T, s *rules.Service) error {
 			save(t, s, offer("a", ruleUS))
 			publish(t, s, "a")

@@ -9,35 +9,35 @@ import (
 // Limits of the zone cache. There are about 600 IANA zones; what the users' profiles claim to be zones is anything.
 const (
 	maxZoneBytes    = 64
+	maxKnownZones   = 4096 // with all fixed offsets; a further one is loaded each time
 	maxUnknownZones = 1024
 )
 
-// zones resolves time zone names and keeps what it found: loading one reads a file, using one takes nanoseconds. It is safe for concurrent
-// use.
+// zones resolves time zone names and keeps what it found: loading one reads a file, using one takes nanoseconds and no lock. Safe for
+// concurrent use.
 type zones struct {
-	mu      sync.RWMutex
-	known   map[string]*time.Location // guarded by mu; only real zones, so it cannot grow without bound
-	unknown map[string]struct{}       // guarded by mu; emptied when it reaches maxUnknownZones
+	known table[*time.Location]
+
+	mu      sync.Mutex
+	unknown map[string]struct{} // guarded by mu; emptied when it reaches maxUnknownZones
 }
 
 func newZones() *zones {
-	return &zones{known: make(map[string]*time.Location), unknown: make(map[string]struct{})}
+	return &zones{known: table[*time.Location]{most: maxKnownZones}, unknown: make(map[string]struct{})}
 }
 
 // location returns the zone of an IANA name, "UTC", or a fixed offset such as "+05:30".
 func (z *zones) location(name string) (*time.Location, bool) {
-	z.mu.RLock()
-	loc, ok := z.known[name]
-	_, bad := z.unknown[name]
-	z.mu.RUnlock()
-	if ok || bad {
-		return loc, ok
+	if loc, ok := z.known.get(name); ok {
+		return loc, true
 	}
-	loc, ok = loadZone(name)
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	if ok {
-		z.known[name] = loc
+	if _, bad := z.unknown[name]; bad {
+		return nil, false
+	}
+	if loc, ok := loadZone(name); ok {
+		z.known.put(name, loc)
 		return loc, true
 	}
 	if len(z.unknown) >= maxUnknownZones {

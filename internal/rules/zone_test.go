@@ -78,8 +78,8 @@ func TestPatternsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(p.compiled) != maxPatterns {
-		t.Errorf("%d patterns are kept, want %d", len(p.compiled), maxPatterns)
+	if p.compiled.len() != maxPatterns {
+		t.Errorf("%d patterns are kept, want %d", p.compiled.len(), maxPatterns)
 	}
 }
 

@@ -14,9 +14,6 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// reservedEvents is the prefix of the event types that only POST /v1/engagement writes: frequency caps count them.
-const reservedEvents = "embedded_"
-
 type eventItem struct {
 	ID         string          `json:"id"`
 	UserID     string          `json:"userId"`
@@ -43,8 +40,8 @@ func (s *Server) event(check *checker, raw []byte) (profile.NewEvent, *problem.P
 		return e, problem.New("invalid_value", "an id is at most %d bytes without control characters", profile.MaxEventIDBytes).At("id")
 	case !validName(e.Name):
 		return e, problem.New("invalid_value", "a name is 1 to %d bytes without control characters", profile.MaxNameBytes).At("name")
-	case strings.HasPrefix(e.Name, reservedEvents):
-		return e, problem.New("invalid_value", "events named %s… come from POST /v1/engagement", reservedEvents).At("name")
+	case strings.HasPrefix(e.Name, profile.ReservedEvents):
+		return e, problem.New("invalid_value", "events named %s… come from POST /v1/engagement", profile.ReservedEvents).At("name")
 	case len(item.Properties) > profile.MaxPropertiesBytes:
 		return e, problem.New("event_too_large", "properties may take %d bytes", profile.MaxPropertiesBytes).At("properties")
 	}

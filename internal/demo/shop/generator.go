@@ -72,9 +72,6 @@ func New(cfg Config) (*Generator, error) {
 	return g, nil
 }
 
-// Users is how many shoppers there are.
-func (g *Generator) Users() int { return g.cfg.Users }
-
 // Shopper makes up shopper i, from 0 to Users-1. The first ones are those of Named.
 func (g *Generator) Shopper(i int) (Shopper, error) {
 	const golden = 0x9e3779b97f4a7c15 // spreads neighbouring indices over the whole state
