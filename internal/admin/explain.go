@@ -61,12 +61,11 @@ func (s *Server) explain(c *call, _ []byte) (answer, error) {
 	}
 	var d engine.Decision
 	engine.Decide(rs, read.Snapshot, &req, &d)
-	view := explainView{UserID: user, Placements: standings(&d, id)}
 	verdict, validUntil, err := s.verdict(rs, read.Snapshot, req, p, channel, true)
 	if err != nil {
 		return answer{}, err
 	}
-	view.verdictView = verdict
+	view := explainView{UserID: user, verdictView: verdict, Placements: standings(&d, id, &verdict)}
 	view.stamps = s.stamp(rs, &read, min(validUntil, d.ValidUntil))
 	return ok(view)
 }
@@ -107,7 +106,8 @@ func contextOf(rs *rules.Ruleset, query map[string][]string) map[string]json.Raw
 	return out
 }
 
-func standings(d *engine.Decision, id string) []standingView {
+// standings reads the decision. A decision stops asking once a placement is full; what stands in the way of the promotion itself is told first.
+func standings(d *engine.Decision, id string, verdict *verdictView) []standingView {
 	out := make([]standingView, 0, len(d.Placements))
 	for i := range d.Placements {
 		place := &d.Placements[i]
@@ -121,6 +121,9 @@ func standings(d *engine.Decision, id string) []standingView {
 			if r.Placement == place.ID && r.Promotion == id {
 				view.Reason, view.Detail = r.Reason, r.Detail
 			}
+		}
+		if view.Reason == rules.ReasonOutranked && verdict.Channel == channelEmbedded && !verdict.Eligible {
+			view.Reason, view.Detail = verdict.Reason, verdict.Detail
 		}
 		out = append(out, view)
 	}

@@ -116,6 +116,11 @@ func TestExplainOverHTTP(t *testing.T) {
 		outranked.text("placements.0.reason") != "outranked" {
 		t.Errorf("outranked: %s", outranked.raw)
 	}
+	p.publish("third", "user.country == 'XX'")
+	if third := p.want(p.do("GET", explain+"third&userId=ada&context.platform=ios", key, ""), 200); third.text("reason") != "rule_false" ||
+		third.text("placements.0.reason") != "rule_false" {
+		t.Errorf("of another country, in a full placement: %s", third.raw)
+	}
 	if events := p.want(p.do("GET", explain+"second&userId=ben", key, ""), 200); events.text("rule.detail") != "user.country" {
 		t.Errorf("a user of whom only an event is known: %s", events.raw)
 	}

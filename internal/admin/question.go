@@ -28,7 +28,7 @@ func (s *Server) snapshot(c *call, rs *rules.Ruleset, user string) (cache.Read, 
 		return read, err
 	}
 	if !known(rs.Schema, read.Snapshot) {
-		return read, problem.New("user_not_found", "").At("userId")
+		return read, problem.New("user_not_found", "nothing is stored about this user").At("userId")
 	}
 	return read, nil
 }

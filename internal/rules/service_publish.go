@@ -61,7 +61,7 @@ func (s *Service) before(ctx context.Context, project string, head *Head) (int, 
 		}
 	}
 	if head.Published != 0 {
-		return 0, ErrRevision // none was in force before this one
+		return 0, fmt.Errorf("%w before revision %d: it is the first that was in force", ErrRevision, head.Published)
 	}
 	return 0, ErrNotPublished
 }
