@@ -35,6 +35,7 @@ type replicaFlags struct {
 	SecretKeyFile  string        `group:"data" help:"File with the key that seals stored secrets; by default secret.key in the data directory." env:"ELIGIBILITY_SECRET_KEY_FILE" placeholder:"FILE" type:"path"`
 	StalenessBound time.Duration `group:"fresh" help:"No answer is older than this while the feed is healthy." default:"${bound}" env:"ELIGIBILITY_STALENESS_BOUND"`
 	CacheBytes     int64         `group:"fresh" help:"Memory for cached users: a number, or one with KiB, MiB or GiB." default:"${cache_bytes}" env:"ELIGIBILITY_CACHE_BYTES" type:"bytes"`
+	AuditRate      float64       `group:"fresh" help:"Changes a second after which this replica's cache is compared with the store; 0 for none." default:"${audit_rate}" env:"ELIGIBILITY_AUDIT_RATE"`
 
 	DrainDelay   time.Duration `group:"life" help:"How long readiness says 503 before the listeners close." default:"${drain_delay}" env:"ELIGIBILITY_DRAIN_DELAY"`
 	DrainTimeout time.Duration `group:"life" help:"How long requests in flight may take to end." default:"${drain_timeout}" env:"ELIGIBILITY_DRAIN_TIMEOUT"`
@@ -58,7 +59,7 @@ func flagDefaults() map[string]string {
 		"listen": d.Listen, "admin_listen": d.AdminListen, "ops_listen": d.OpsListen, "store": d.Store, "own_dir": d.DataDir, "nats": d.Nats,
 		"retention": printed(d.Retention), "bound": printed(d.Bound), "cache_bytes": printedBytes(d.CacheBytes),
 		"drain_delay": printed(d.DrainDelay), "drain_timeout": printed(d.DrainTimeout),
-		"client_rate": strconv.FormatFloat(d.ClientRate, 'g', -1, 64),
+		"client_rate": strconv.FormatFloat(d.ClientRate, 'g', -1, 64), "audit_rate": strconv.FormatFloat(d.AuditRate, 'g', -1, 64),
 		"data_dir":    "", // set by each verb
 		"demo_users":  strconv.Itoa(shop.DefaultUsers), "demo_rate": strconv.FormatFloat(traffic.Defaults().Rate, 'g', -1, 64),
 	}
@@ -72,7 +73,7 @@ func (f *replicaFlags) config() app.Config {
 	cfg.ClientRate, cfg.Pprof = f.ClientRate, f.Pprof
 	cfg.Store, cfg.DataDir, cfg.Nats, cfg.Retention = f.Store, f.DataDir, f.Nats, f.Retention
 	cfg.RootKeyFile, cfg.SecretKeyFile = f.RootKeyFile, f.SecretKeyFile
-	cfg.Bound, cfg.CacheBytes = f.StalenessBound, f.CacheBytes
+	cfg.Bound, cfg.CacheBytes, cfg.AuditRate = f.StalenessBound, f.CacheBytes, f.AuditRate
 	cfg.DrainDelay, cfg.DrainTimeout, cfg.ReadyFile = f.DrainDelay, f.DrainTimeout, f.ReadyFile
 	return cfg
 }

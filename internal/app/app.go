@@ -14,6 +14,7 @@ import (
 
 	"eligibility/internal/access"
 	"eligibility/internal/admin"
+	"eligibility/internal/auditor"
 	"eligibility/internal/cache"
 	"eligibility/internal/events"
 	"eligibility/internal/events/natsbus"
@@ -34,6 +35,7 @@ type App struct {
 	authoring *rules.Service
 	clock     *hlc.Estimate
 	cache     *cache.Cache
+	auditor   *auditor.Auditor
 	live      *rules.Live
 	keyring   *access.Keyring
 	bus       *natsbus.Bus

@@ -22,8 +22,9 @@ type Config struct {
 	Retention     time.Duration // how long user events count
 	Bound         time.Duration // staleness bound: no healthy answer is older
 	CacheBytes    int64
-	RootKeyFile   string // default: root.key in DataDir, written at the first start
-	SecretKeyFile string // default: secret.key in DataDir, written at the first start
+	AuditRate     float64 // changes a second after which the cache is compared with the store; 0: none
+	RootKeyFile   string  // default: root.key in DataDir, written at the first start
+	SecretKeyFile string  // default: secret.key in DataDir, written at the first start
 
 	TLSCert, TLSKey string
 	Insecure        bool // allows plain listeners beyond loopback
@@ -47,7 +48,7 @@ func Defaults() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:8081", OpsListen: "127.0.0.1:8082",
 		Store: "embedded", DataDir: "eligibility-data", Nats: "embedded",
-		Retention: 720 * time.Hour, Bound: time.Second, CacheBytes: 256 << 20,
+		Retention: 720 * time.Hour, Bound: time.Second, CacheBytes: 256 << 20, AuditRate: 2,
 		DrainDelay: 0, DrainTimeout: 10 * time.Second, ClientRate: 50,
 	}
 }
@@ -109,6 +110,9 @@ func (c *Config) Validate() error {
 	}
 	if c.ClientRate < 0 {
 		fault("client-rate: %v is negative: use 0 for no limit", c.ClientRate)
+	}
+	if c.AuditRate < 0 || c.AuditRate > 1000 {
+		fault("audit-rate: %v is outside of 0 to 1000", c.AuditRate)
 	}
 	return errors.Join(faults...)
 }

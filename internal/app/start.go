@@ -38,6 +38,7 @@ func (a *App) Start(ctx context.Context) error {
 		{"follower", a.follower.Start, a.follower.Stop},
 		{"relay", a.relay.Start, a.relay.Stop},
 		{"rulesets", a.refresher.Start, a.refresher.Stop},
+		{"auditor", a.auditor.Start, a.auditor.Stop},
 	} {
 		if err := part.start(run); err != nil {
 			part.stop()

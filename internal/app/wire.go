@@ -6,6 +6,7 @@ import (
 
 	"eligibility/internal/access"
 	"eligibility/internal/admin"
+	"eligibility/internal/auditor"
 	"eligibility/internal/cache"
 	"eligibility/internal/events"
 	"eligibility/internal/events/natsbus"
@@ -46,7 +47,10 @@ func (a *App) wire(sealer *access.Sealer, root access.RootKey) error {
 	a.refresher = rules.NewRefresher(a.store, a.live, rules.NewCompiler(a.cfg.Retention), a.logger, a.applied)
 	followerCfg := events.DefaultFollowerConfig(a.clock.Now)
 	followerCfg.Logger = a.logger
-	sinks := events.Fanout{a.cache, reloads{rulesets: a.refresher, keys: a.keyring}}
+	auditCfg := auditor.Defaults(a.cfg.Retention)
+	auditCfg.Rate, auditCfg.Logger = a.cfg.AuditRate, a.logger
+	a.auditor = auditor.New(auditCfg, a.cache, a.store, a.live)
+	sinks := events.Fanout{a.cache, reloads{rulesets: a.refresher, keys: a.keyring}, a.auditor}
 	if a.follower, err = events.NewFollower(a.bus, sinks, followerCfg); err != nil {
 		return fmt.Errorf("follower: %w", err)
 	}

@@ -25,6 +25,9 @@ var rooms = map[string][]string{
 	"cache":      {"events", "hlc", "profile"},
 	"precheck":   {"cache", "engine", "hlc", "profile", "rules"},
 
+	// Watches the cache from outside.
+	"auditor": {"cache", "events", "hlc", "profile", "rules"},
+
 	// Promotions as files, and the control plane as those who keep them see it.
 	"rulefile": {"profile", "rules"},
 	"ruletest": {"engine", "hlc", "profile", "rulefile", "rules"},
@@ -45,10 +48,10 @@ var rooms = map[string][]string{
 	"server":     {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "strictjson"},
 	"server/ask": {"problem", "strictjson"},
 	"admin":      {"access", "audit", "cache", "engine", "events", "hlc", "problem", "profile", "rules", "strictjson"},
-	"ops":        {"cache", "events", "rules"},
+	"ops":        {"auditor", "cache", "events", "rules"},
 
 	"app": {
-		"access", "admin", "audit", "cache", "engine", "events", "events/natsbus", "hlc", "ops", "precheck", "problem", "profile", "rules", "server",
+		"access", "admin", "audit", "auditor", "cache", "engine", "events", "events/natsbus", "hlc", "ops", "precheck", "problem", "profile", "rules", "server",
 		"store/embedded", "strictjson",
 	},
 	"archtest": {},

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"eligibility/internal/auditor"
 	"eligibility/internal/cache"
 	"eligibility/internal/events"
 	"eligibility/internal/rules"
@@ -39,6 +40,22 @@ func Cache(c *cache.Cache) Collector {
 		s.Flag(&FreshnessHealthy, fresh.Healthy)
 		if !fresh.Watermark.IsZero() {
 			s.Value(&FreshnessLag, fresh.Lag.Seconds())
+		}
+	}
+}
+
+// Auditor reads an auditor.
+func Auditor(a *auditor.Auditor) Collector {
+	return func(s *Samples) {
+		stats := a.Stats()
+		for i, scale := range auditor.Scales {
+			s.Count(&AuditChecked, stats.Checked[i], scale.String())
+			s.Count(&AuditInconsistent, stats.Inconsistent[i], scale.String())
+		}
+		for cause, n := range map[string]uint64{
+			"absent": stats.Absent, "moved": stats.Moved, "unread": stats.Unread, "late": stats.Late, "dropped": stats.Dropped,
+		} {
+			s.Count(&AuditUndecided, n, cause)
 		}
 	}
 }

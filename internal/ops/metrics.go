@@ -38,7 +38,15 @@ var (
 	CacheEntries      = gauge("eligibility_cache_entries", "Snapshots in memory.")
 	CacheBytes        = gauge("eligibility_cache_size_bytes", "Memory that they count for.")
 	CacheWaiting      = gauge("eligibility_cache_waiting", "Users waiting to be loaded.")
-	FreshnessLag      = gauge("eligibility_feed_lag_seconds",
+
+	// The auditor, which compares the cache with the store.
+	AuditChecked      = counter("eligibility_audit_checked_total", "Cached users compared with the store, by time since their change.", "scale")
+	AuditInconsistent = counter("eligibility_audit_inconsistent_total",
+		"Of them, those that differed from the store at an instant for which the cache vouched. Each is a defect.", "scale")
+	AuditUndecided = counter("eligibility_audit_undecided_total", "Audits that came to no verdict, by why.", "cause")
+
+	// The feed.
+	FreshnessLag = gauge("eligibility_feed_lag_seconds",
 		"Freshness lag: the database's time minus the watermark; absent before the first.")
 	FreshnessHealthy   = gauge("eligibility_feed_healthy", "1 while the watermark grows and lies within the staleness bound.")
 	FollowerBatches    = counter("eligibility_feed_batches_total", "Batches received from the bus.")
@@ -93,7 +101,7 @@ func Metrics() []*Metric {
 		&ControlRequests, &ControlPanics,
 		&CacheHits, &CacheMisses, &CacheFalse, &CacheLoads, &CacheBatches, &CacheLoadErrors, &CacheLoadSeconds, &CacheCoalesced, &CacheRejected,
 		&CacheRereads, &CacheUncached, &CacheStale, &CacheFills, &CacheFillsRefused, &CacheEvictions, &CacheChanges, &CacheGaps, &CacheEntries,
-		&CacheBytes, &CacheWaiting,
+		&CacheBytes, &CacheWaiting, &AuditChecked, &AuditInconsistent, &AuditUndecided,
 		&FreshnessLag, &FreshnessHealthy, &FollowerBatches, &FollowerChanges, &FollowerHints, &FollowerGaps, &FollowerIgnored,
 		&FollowerInterrupts,
 		&RelayLeading, &RelayEpoch, &RelayTerms, &RelayLost, &RelayBatches, &RelayChanges, &RelayFailures, &RelayWaiting,
