@@ -25,6 +25,9 @@ var rooms = map[string][]string{
 	"cache":      {"events", "hlc", "profile"},
 	"precheck":   {"cache", "engine", "hlc", "profile", "rules"},
 
+	// Tells waiting clients when to ask again.
+	"stream": {"events", "hlc", "profile"},
+
 	// Watches the cache from outside.
 	"auditor": {"cache", "events", "hlc", "profile", "rules"},
 
