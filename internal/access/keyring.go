@@ -56,6 +56,7 @@ type Keyring struct {
 type ring struct {
 	asOf    hlc.Timestamp
 	entries map[[32]byte]*Entry
+	byID    map[string]*Entry
 }
 
 // NewKeyring makes an empty keyring; Start or Reload fills it.
@@ -72,6 +73,12 @@ func (k *Keyring) Lookup(key []byte) (*Entry, bool) {
 	}
 	// Looking up the hash takes a time that depends on the hash alone, of which nobody can choose a prefix.
 	e, ok := k.current.Load().entries[sha256.Sum256(key)]
+	return e, ok
+}
+
+// ByID returns the entry of a credential's id, for what was once given out to who showed the key. A revoked key is not found.
+func (k *Keyring) ByID(id string) (*Entry, bool) {
+	e, ok := k.current.Load().byID[id]
 	return e, ok
 }
 
@@ -93,7 +100,7 @@ func (k *Keyring) Reload(ctx context.Context) error {
 	if asOf.Before(old.asOf) {
 		return nil
 	}
-	next := &ring{asOf: asOf, entries: make(map[[32]byte]*Entry, len(listed))}
+	next := &ring{asOf: asOf, entries: make(map[[32]byte]*Entry, len(listed)), byID: make(map[string]*Entry, len(listed))}
 	for i := range listed {
 		c := &listed[i]
 		if c.RevokedAt != nil {
@@ -103,11 +110,11 @@ func (k *Keyring) Reload(ctx context.Context) error {
 			k.logger.Error("two credentials have the same key", "credential_id", c.ID, "other_id", other.ID)
 			continue
 		}
-		if e, ok := old.entries[c.Hash]; ok && e.is(c) {
-			next.entries[c.Hash] = e
-			continue
+		e, ok := old.entries[c.Hash]
+		if !ok || !e.is(c) {
+			e = k.entry(c)
 		}
-		next.entries[c.Hash] = k.entry(c)
+		next.entries[c.Hash], next.byID[e.ID] = e, e
 	}
 	k.current.Store(next)
 	return nil

@@ -23,6 +23,7 @@ import (
 	"eligibility/internal/rules"
 	"eligibility/internal/server"
 	"eligibility/internal/store/embedded"
+	"eligibility/internal/stream"
 )
 
 // App is one replica with everything inside.
@@ -36,6 +37,7 @@ type App struct {
 	clock     *hlc.Estimate
 	cache     *cache.Cache
 	auditor   *auditor.Auditor
+	streams   *stream.Hub
 	live      *rules.Live
 	keyring   *access.Keyring
 	bus       *natsbus.Bus

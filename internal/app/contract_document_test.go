@@ -159,6 +159,9 @@ func items(v any) []any {
 // values decodes one JSON value, or one for each line.
 func values(t testing.TB, contentType string, body []byte) []any {
 	t.Helper()
+	if contentType == "text/event-stream" {
+		return []any{string(body)}
+	}
 	var all []any
 	parts := [][]byte{body}
 	if contentType == "application/x-ndjson" {

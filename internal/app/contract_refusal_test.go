@@ -22,6 +22,13 @@ func (d document) checkRefusals(w *world, op operation, way map[string]any) {
 		{"an unknown key", "invalid_credential", func(req *request) { req.keys["Api-Key"] = "elg_server_nobody_aaaaaaaaaaaaaaaaaaaaaaaaaa" }},
 		{"an unknown parameter", "invalid_parameter", func(req *request) { req.query.Set("verbose", "true") }},
 	}
+	if way["streamToken"] != nil {
+		cases = []refusal{
+			{"no token", "invalid_parameter", func(req *request) { req.query.Del("token") }},
+			{"another token", "invalid_token", func(req *request) { req.query.Set("token", "a.b") }},
+			{"an unknown parameter", "invalid_parameter", func(req *request) { req.query.Set("verbose", "true") }},
+		}
+	}
 	for _, kind := range d.strangers(w, op) {
 		cases = append(cases, refusal{"a key of kind or role " + kind, "forbidden", func(req *request) { req.keys["Api-Key"] = w.keys[kind] }})
 	}
@@ -63,6 +70,9 @@ func (d document) checkRefusals(w *world, op operation, way map[string]any) {
 
 // strangers are the kinds of key and roles that the call is not open to.
 func (d document) strangers(w *world, op operation) []string {
+	if op.security()[0]["streamToken"] != nil { // keys do not matter
+		return nil
+	}
 	open := make(map[string]bool)
 	var least access.Role
 	for _, way := range op.security() {

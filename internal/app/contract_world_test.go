@@ -111,6 +111,9 @@ func (w *world) as(req *request, way map[string]any) *request {
 			if way["userToken"] != nil {
 				req.keys["Api-Key"] = w.keys["client+jwt"]
 			}
+		case "streamToken":
+			made := w.must(200, "decision", "POST", "/v1/stream-tokens", w.keys["client"], `{"userId":"ada"}`).json(w.t)
+			req.query.Set("token", made["token"].(string))
 		case "userToken":
 			req.keys["Authorization"] = "Bearer " + w.token("ada")
 		default:
@@ -192,7 +195,12 @@ func (w *world) send(req *request) reply {
 		w.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
+	body := io.Reader(res.Body)
+	if res.Header.Get("Content-Type") == "text/event-stream" { // has no end
+		const event = "event: changed"
+		body = io.LimitReader(res.Body, int64(len("retry: 3000\n\n")+len(event)))
+	}
+	text, err := io.ReadAll(body)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func (a *App) newOps() (*ops.Server, error) {
 		},
 		Draining: func() bool { return phase(a.phase.Load()) == phaseDraining },
 		Collectors: []ops.Collector{
-			ops.Cache(a.cache), ops.Auditor(a.auditor), ops.Follower(a.follower), ops.Relay(a.relay), ops.Rulesets(a.live),
+			ops.Cache(a.cache), ops.Auditor(a.auditor), ops.Streams(a.streams), ops.Follower(a.follower), ops.Relay(a.relay), ops.Rulesets(a.live),
 			a.collectDecisions, a.collectControl, a.collectBus, a.collectStore, a.collectKeys,
 		},
 		Logger: a.logger,

@@ -35,6 +35,7 @@ func (a *App) Start(ctx context.Context) error {
 		{"cache", a.cache.Start, a.cache.Stop},
 		{"keyring", a.keyring.Start, a.keyring.Stop},
 		{"fleet", a.fleet.Start, a.fleet.Stop},
+		{"streams", a.streams.Start, a.streams.Stop},
 		{"follower", a.follower.Start, a.follower.Stop},
 		{"relay", a.relay.Start, a.relay.Stop},
 		{"rulesets", a.refresher.Start, a.refresher.Stop},
@@ -140,6 +141,7 @@ func (a *App) Stop(ctx context.Context) error {
 // drain keeps serving, not ready, until the load balancer has noticed.
 func (a *App) drain(ctx context.Context) {
 	a.decisions.Drain()
+	a.streams.Drain() // their clients connect again, elsewhere
 	a.logger.Info("draining", "delay", a.cfg.DrainDelay)
 	timer := time.NewTimer(a.cfg.DrainDelay)
 	defer timer.Stop()

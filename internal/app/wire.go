@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"eligibility/internal/hlc"
 	"eligibility/internal/rules"
 	"eligibility/internal/server"
+	"eligibility/internal/stream"
 )
 
 // jwtVerdicts is how many verified user tokens are remembered.
@@ -50,7 +52,10 @@ func (a *App) wire(sealer *access.Sealer, root access.RootKey) error {
 	auditCfg := auditor.Defaults(a.cfg.Retention)
 	auditCfg.Rate, auditCfg.Logger = a.cfg.AuditRate, a.logger
 	a.auditor = auditor.New(auditCfg, a.cache, a.store, a.live)
-	sinks := events.Fanout{a.cache, reloads{rulesets: a.refresher, keys: a.keyring}, a.auditor}
+	streamCfg := stream.Defaults()
+	streamCfg.Logger = a.logger
+	a.streams = stream.New(streamCfg, asker{a})
+	sinks := events.Fanout{a.cache, reloads{rulesets: a.refresher, keys: a.keyring}, a.streams, a.auditor}
 	if a.follower, err = events.NewFollower(a.bus, sinks, followerCfg); err != nil {
 		return fmt.Errorf("follower: %w", err)
 	}
@@ -62,7 +67,7 @@ func (a *App) planes(sealer *access.Sealer, root access.RootKey) (err error) {
 	serverCfg.ClientRate, serverCfg.TrustedProxies = a.cfg.ClientRate, a.cfg.TrustedProxies
 	a.decisions, err = server.New(serverCfg, server.Deps{
 		Users: a.cache, Rulesets: a.live, Keys: a.keyring, Tokens: access.NewVerifier(jwtVerdicts), Writer: a.store, Profiles: a.store,
-		Hints: a.bus, Clock: a.clock, Logger: a.logger,
+		Hints: a.bus, Streams: a.streams, Tickets: access.NewTickets(sealer, a.keyring), Clock: a.clock, Logger: a.logger,
 	})
 	if err != nil {
 		return err
@@ -107,6 +112,14 @@ func (r reloads) Gap(hlc.Timestamp) {
 // applied tells the fleet which version this replica answers with.
 func (a *App) applied(rs *rules.Ruleset) {
 	a.fleet.Applied(rs.Project, rs.Version, len(rs.Quarantined))
+	a.streams.Published(rs.Project)
+}
+
+// asker has the streams ask the decision plane, which is made after them.
+type asker struct{ a *App }
+
+func (q asker) Ask(ctx context.Context, s *stream.Subject) (stream.Outlook, error) {
+	return q.a.decisions.Ask(ctx, s)
 }
 
 // lag is the freshness lag, negative while the watermark is unset.

@@ -48,13 +48,13 @@ var rooms = map[string][]string{
 	"store/crdb/doctor":     {},
 	"events/webhook":        {"events", "hlc", "problem"},
 
-	"server":     {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "strictjson"},
+	"server":     {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "stream", "strictjson"},
 	"server/ask": {"problem", "strictjson"},
 	"admin":      {"access", "audit", "cache", "engine", "events", "hlc", "problem", "profile", "rules", "strictjson"},
-	"ops":        {"auditor", "cache", "events", "rules"},
+	"ops":        {"auditor", "cache", "events", "rules", "stream"},
 
 	"app": {
-		"access", "admin", "audit", "auditor", "cache", "engine", "events", "events/natsbus", "hlc", "ops", "precheck", "problem", "profile", "rules", "server",
+		"access", "admin", "audit", "auditor", "cache", "engine", "events", "events/natsbus", "hlc", "ops", "precheck", "problem", "profile", "rules", "server", "stream",
 		"store/embedded", "strictjson",
 	},
 	"archtest": {},

@@ -5,6 +5,7 @@ import (
 	"eligibility/internal/cache"
 	"eligibility/internal/events"
 	"eligibility/internal/rules"
+	"eligibility/internal/stream"
 )
 
 // Cache reads a cache.
@@ -57,6 +58,19 @@ func Auditor(a *auditor.Auditor) Collector {
 		} {
 			s.Count(&AuditUndecided, n, cause)
 		}
+	}
+}
+
+// Streams reads a hub.
+func Streams(h *stream.Hub) Collector {
+	return func(s *Samples) {
+		stats := h.Stats()
+		s.Value(&StreamOpen, float64(stats.Open))
+		s.Count(&StreamOpened, stats.Opened)
+		s.Count(&StreamRefused, stats.Refused)
+		s.Count(&StreamLooks, stats.Looks-stats.Failed, "ok")
+		s.Count(&StreamLooks, stats.Failed, "failed")
+		s.Count(&StreamTold, stats.Told)
 	}
 }
 

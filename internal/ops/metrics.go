@@ -45,6 +45,13 @@ var (
 		"Of them, those that differed from the store at an instant for which the cache vouched. Each is a defect.", "scale")
 	AuditUndecided = counter("eligibility_audit_undecided_total", "Audits that came to no verdict, by why.", "cause")
 
+	// The streams that tell clients when to ask again.
+	StreamOpen    = gauge("eligibility_stream_open", "Clients that wait to be told.")
+	StreamOpened  = counter("eligibility_stream_opened_total", "Streams opened.")
+	StreamRefused = counter("eligibility_stream_refused_total", "Streams refused because too many were open.")
+	StreamLooks   = counter("eligibility_stream_looks_total", "Answers computed for a stream, to see whether they changed.", "result")
+	StreamTold    = counter("eligibility_stream_told_total", "Times that a client was told to ask again.")
+
 	// The feed.
 	FreshnessLag = gauge("eligibility_feed_lag_seconds",
 		"Freshness lag: the database's time minus the watermark; absent before the first.")
@@ -101,7 +108,8 @@ func Metrics() []*Metric {
 		&ControlRequests, &ControlPanics,
 		&CacheHits, &CacheMisses, &CacheFalse, &CacheLoads, &CacheBatches, &CacheLoadErrors, &CacheLoadSeconds, &CacheCoalesced, &CacheRejected,
 		&CacheRereads, &CacheUncached, &CacheStale, &CacheFills, &CacheFillsRefused, &CacheEvictions, &CacheChanges, &CacheGaps, &CacheEntries,
-		&CacheBytes, &CacheWaiting, &AuditChecked, &AuditInconsistent, &AuditUndecided,
+		&CacheBytes, &CacheWaiting, &StreamOpen, &StreamOpened, &StreamRefused, &StreamLooks, &StreamTold,
+		&AuditChecked, &AuditInconsistent, &AuditUndecided,
 		&FreshnessLag, &FreshnessHealthy, &FollowerBatches, &FollowerChanges, &FollowerHints, &FollowerGaps, &FollowerIgnored,
 		&FollowerInterrupts,
 		&RelayLeading, &RelayEpoch, &RelayTerms, &RelayLost, &RelayBatches, &RelayChanges, &RelayFailures, &RelayWaiting,

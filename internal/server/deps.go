@@ -52,6 +52,8 @@ type Deps struct {
 	Writer   profile.Writer
 	Profiles Profiles
 	Hints    events.Hinter
+	Streams  Streams
+	Tickets  Tickets
 	Clock    *hlc.Estimate // the database's clock
 	Logger   *slog.Logger
 }

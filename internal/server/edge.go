@@ -71,6 +71,9 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 		ctx.Response.Header.Set("Allow", st.route.allow())
 		return problem.New("method_not_allowed", "use %s", st.route.allow())
 	}
+	if st.route == RouteStream {
+		return s.openStream(ctx, st, query)
+	}
 	if len(query) > 0 {
 		return problem.New("invalid_parameter", "this call takes no query parameters")
 	}
@@ -95,6 +98,8 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 		return s.putUsers(ctx, st)
 	case RouteUser:
 		return s.user(ctx, st, path)
+	case RouteStreamTokens:
+		return s.streamToken(ctx, st)
 	}
 	return problem.New(problem.Internal, "")
 }

@@ -16,7 +16,8 @@ type Endpoint struct {
 // routePaths is where find finds each route.
 var routePaths = [routes]string{
 	RouteEligibility: "/v1/eligibility", RoutePrecheck: "/v1/precheck", RouteUser: userPrefix + "{userId}", RouteUsersBulk: "/v1/users:bulk",
-	RouteEvents: "/v1/events", RouteEngagement: "/v1/engagement",
+	RouteEvents: "/v1/events", RouteEngagement: "/v1/engagement", RouteStreamTokens: "/v1/stream-tokens",
+	RouteStream: "/v1/stream",
 }
 
 // Endpoints lists every call of the plane. The API's document is held against it.
@@ -25,7 +26,7 @@ func Endpoints() []Endpoint {
 	for route := RouteNone + 1; route < routes; route++ {
 		var kinds []access.Kind
 		for _, kind := range []access.Kind{access.Server, access.Client, access.Admin} {
-			if route.open(kind) {
+			if route.open(kind) && route != RouteStream { // which a token opens
 				kinds = append(kinds, kind)
 			}
 		}

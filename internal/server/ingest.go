@@ -23,6 +23,7 @@ func (s *Server) bounded() (context.Context, context.CancelFunc) {
 // even without minAsOf.
 func (s *Server) announce(changes []events.Change) {
 	s.deps.Users.RaiseOwn(changes)
+	s.deps.Streams.Apply(changes, hlc.Timestamp{})
 	for len(changes) > 0 {
 		n := min(len(changes), events.MaxBatchChanges)
 		s.deps.Hints.PublishHint(&events.Hint{Changes: changes[:n]})

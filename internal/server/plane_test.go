@@ -22,6 +22,7 @@ import (
 	"eligibility/internal/profile"
 	"eligibility/internal/rules"
 	"eligibility/internal/store/embedded"
+	"eligibility/internal/stream"
 
 	"github.com/golang-jwt/jwt/v5"
 	"go.uber.org/goleak"
@@ -90,7 +91,15 @@ type plane struct {
 	keyring   *access.Keyring
 	sealer    *access.Sealer
 	hints     *hints
+	streams   *stream.Hub
 	client    *http.Client
+}
+
+// asker has the hub ask the plane, which is made after it.
+type asker struct{ p *plane }
+
+func (a asker) Ask(ctx context.Context, s *stream.Subject) (stream.Outlook, error) {
+	return a.p.Ask(ctx, s)
 }
 
 // newPlane starts one. Each option may change the configuration of the plane.
@@ -131,7 +140,13 @@ func newPlane(t testing.TB, options ...func(*Config, *cache.Config)) *plane {
 		t.Fatal(err)
 	}
 	p.keyring = access.NewKeyring(store, p.sealer, quiet)
+	p.streams = stream.New(stream.Defaults(), asker{p})
+	if err := p.streams.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.streams.Stop)
 	p.Server, err = New(cfg, Deps{
+		Streams: p.streams, Tickets: access.NewTickets(p.sealer, p.keyring),
 		Users: p.users, Rulesets: p.live, Keys: p.keyring, Tokens: access.NewVerifier(64), Writer: p.store, Profiles: p.store,
 		Hints: p.hints, Clock: clock, Logger: quiet,
 	})

@@ -21,12 +21,14 @@ const (
 	RouteUsersBulk
 	RouteEvents
 	RouteEngagement
+	RouteStreamTokens
+	RouteStream
 	routes
 )
 
 var routeNames = [routes]string{
 	RouteNone: "none", RouteEligibility: "eligibility", RoutePrecheck: "precheck", RouteUser: "user", RouteUsersBulk: "users_bulk",
-	RouteEvents: "events", RouteEngagement: "engagement",
+	RouteEvents: "events", RouteEngagement: "engagement", RouteStreamTokens: "stream_tokens", RouteStream: "stream",
 }
 
 // String is the route's name as metrics label it.
@@ -48,6 +50,10 @@ func find(path []byte) Route {
 		return RouteEvents
 	case "/v1/engagement":
 		return RouteEngagement
+	case "/v1/stream-tokens":
+		return RouteStreamTokens
+	case "/v1/stream":
+		return RouteStream
 	}
 	if id, ok := bytes.CutPrefix(path, []byte(userPrefix)); ok && len(id) > 0 && bytes.IndexByte(id, '/') < 0 {
 		return RouteUser
@@ -57,8 +63,11 @@ func find(path []byte) Route {
 
 // allow is the methods of a route, as the Allow header lists them.
 func (r Route) allow() string {
-	if r == RouteUser {
+	switch r {
+	case RouteUser:
 		return "GET, PUT, DELETE"
+	case RouteStream:
+		return "GET"
 	}
 	return "POST"
 }
@@ -67,8 +76,10 @@ func (r Route) allow() string {
 func (r Route) takes(method []byte) bool {
 	switch string(method) {
 	case "POST":
-		return r != RouteUser
-	case "GET", "PUT", "DELETE":
+		return r != RouteUser && r != RouteStream
+	case "GET":
+		return r == RouteUser || r == RouteStream
+	case "PUT", "DELETE":
 		return r == RouteUser
 	}
 	return false
@@ -83,7 +94,7 @@ func (r Route) open(kind access.Kind) bool {
 	case access.Server:
 		return true
 	case access.Client:
-		return r == RouteEligibility || r == RouteEngagement
+		return r == RouteEligibility || r == RouteEngagement || r == RouteStreamTokens || r == RouteStream
 	}
 	return false
 }

@@ -32,6 +32,7 @@ type Server struct {
 	base     context.Context // of everything that requests wait for; ends when Stop gives up on them
 	cancel   context.CancelFunc
 	serving  sync.WaitGroup
+	streams  sync.WaitGroup // taken over from the server, which knows nothing of them any more
 }
 
 // New makes a plane that does not listen yet.
@@ -40,7 +41,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	if deps.Users == nil || deps.Rulesets == nil || deps.Keys == nil || deps.Tokens == nil || deps.Writer == nil || deps.Profiles == nil ||
-		deps.Hints == nil || deps.Clock == nil || deps.Logger == nil {
+		deps.Hints == nil || deps.Streams == nil || deps.Tickets == nil || deps.Clock == nil || deps.Logger == nil {
 		return nil, errors.New("server: every dependency is required")
 	}
 	s := &Server{cfg: cfg, deps: deps, logger: deps.Logger, limiter: access.NewLimiter(cfg.ClientRate), ids: newRequestIDs()}
@@ -51,6 +52,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, IdleTimeout: cfg.IdleTimeout,
 		ReadBufferSize: cfg.HeaderBytes, MaxRequestBodySize: cfg.DecisionBodyBytes, Concurrency: cfg.Concurrency,
 		NoDefaultServerHeader: true, DisablePreParseMultipartForm: true, SecureErrorLogMessage: true, CloseOnShutdown: true,
+		KeepHijackedConns: true, // streams close theirs
 	}
 	return s, nil
 }
@@ -87,6 +89,7 @@ func (s *Server) Stop(ctx context.Context) error {
 		}
 	}
 	s.serving.Wait()
+	s.streams.Wait() // cancelled above
 	if err != nil {
 		return fmt.Errorf("stop decision plane: %w", err)
 	}

@@ -36,8 +36,8 @@ type Asker interface {
 // Subject is who is asked about, and for what. Immutable.
 type Subject struct {
 	Key        profile.Key
-	Credential string  // id of the key that opened the stream: limits count by it
-	Placements []int32 // empty: all
+	Credential string // id of the key that opened the stream: limits count by it
+	Question   []byte // what the client asks for, as the Asker reads it
 }
 
 // Config bounds a hub.
@@ -191,7 +191,6 @@ func (h *Hub) mark(s *Subscription) {
 		case h.marked <- s:
 		default:
 			s.marked.Store(false) // closed ones fill the room; the next mark tries again
-			h.counts.overflow.Add(1)
 		}
 	}
 }
@@ -240,7 +239,7 @@ func (h *Hub) look(ctx context.Context, s *Subscription) {
 }
 
 // counters are read by Stats.
-type counters struct{ opened, refused, looks, failed, told, overflow atomic.Uint64 }
+type counters struct{ opened, refused, looks, failed, told atomic.Uint64 }
 
 // Stats says what the hub did.
 type Stats struct {
@@ -254,6 +253,6 @@ func (h *Hub) Stats() Stats {
 	defer h.mu.RUnlock()
 	return Stats{
 		Open: h.open, Opened: h.counts.opened.Load(), Refused: h.counts.refused.Load(), Looks: h.counts.looks.Load(),
-		Failed: h.counts.failed.Load() + h.counts.overflow.Load(), Told: h.counts.told.Load(),
+		Failed: h.counts.failed.Load(), Told: h.counts.told.Load(),
 	}
 }
