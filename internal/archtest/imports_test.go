@@ -39,13 +39,16 @@ var rooms = map[string][]string{
 	// Adapters import the domain and never each other.
 	"events/natsbus":  {"events", "hlc"},
 	"store/embedded":  {"access", "audit", "events", "hlc", "profile", "rules"},
+	"store/pgtest":    {},
 	"store/storetest": {"access", "audit", "events", "hlc", "profile", "rules"},
 
 	// The store on CockroachDB, its changefeed, and what sets a cluster up and looks it over.
 	"store/crdb":            {"access", "audit", "events", "hlc", "profile", "rules", "store/crdb/changefeed"},
 	"store/crdb/changefeed": {"events", "hlc"},
-	"store/crdb/bootstrap":  {},
-	"store/crdb/doctor":     {},
+	"store/crdb/release":    {},
+	"store/crdb/scripted":   {},
+	"store/crdb/bootstrap":  {"store/crdb/release"},
+	"store/crdb/doctor":     {"hlc", "store/crdb/release"},
 	"events/webhook":        {"events", "hlc", "problem"},
 
 	"server":     {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "stream", "strictjson"},
@@ -54,10 +57,11 @@ var rooms = map[string][]string{
 	"ops":        {"auditor", "cache", "events", "rules", "stream"},
 
 	"app": {
-		"access", "admin", "audit", "auditor", "cache", "engine", "events", "events/natsbus", "hlc", "ops", "precheck", "problem", "profile", "rules", "server", "stream",
+		"access", "admin", "audit", "auditor", "cache", "engine", "events", "events/natsbus", "events/webhook", "hlc", "ops", "precheck", "problem", "profile", "rules", "server", "stream",
 		"store/embedded", "strictjson",
 	},
 	"archtest": {},
+	"chaos":    {}, // what tests that break real processes share
 
 	// The demo drives a running app from outside, through its listeners, and seeds it through the domain's interfaces.
 	"demo":         {"access", "audit", "demo/shop", "hlc", "profile", "rules"},
@@ -72,7 +76,7 @@ var libraries = map[string][]string{
 	"github.com/nats-io/nats.go":     {"events/natsbus"},
 	"github.com/nats-io/nats-server": {"events/natsbus"},
 	"github.com/cockroachdb/pebble":  {"store/embedded"},
-	"github.com/jackc/pgx":           {"store/crdb", "store/crdb/changefeed", "store/crdb/bootstrap", "store/crdb/doctor"}, // one family, one dialect
+	"github.com/jackc/pgx":           {"store/crdb", "store/crdb/changefeed", "store/crdb/bootstrap", "store/crdb/doctor", "store/crdb/scripted"}, // one family, one dialect
 	"github.com/dgraph-io/ristretto": {"cache"},
 	"cel.dev/cel-go":                 {"rules"},
 	"github.com/golang-jwt/jwt":      {"access"},

@@ -1,0 +1,148 @@
+package chaos
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// History is what clients wrote and read, each user's value being a register of its own. Safe for concurrent use.
+type History struct {
+	start time.Time
+
+	mu  sync.Mutex
+	ops []op // guarded by mu
+}
+
+// op is one call. Times are nanoseconds since the start of the history.
+type op struct {
+	client    int
+	key       string
+	write     bool
+	value     int
+	call, ret int64
+	floor     int64 // of a read: what was acknowledged before this instant must be in it, whatever the bound
+	bound     time.Duration
+}
+
+// forever is when a write ends of which nobody knows whether it happened: any time from its call on, or never.
+const forever = math.MaxInt64
+
+// NewHistory begins one now.
+func NewHistory() *History { return &History{start: time.Now()} }
+
+// Now is the instant to give Wrote and Read for a call that begins.
+func (h *History) Now() int64 { return int64(time.Since(h.start)) }
+
+// Wrote notes a write. known is false when its client cannot tell whether it happened: an error, a time-out, a process that died.
+func (h *History) Wrote(client int, key string, value int, call int64, known bool) {
+	ret := int64(forever)
+	if known {
+		ret = h.Now()
+	}
+	h.add(op{client: client, key: key, write: true, value: value, call: call, ret: ret})
+}
+
+// Read notes an answer that was not degraded, and that claims to be no older than bound when it was given. floor is the instant at which a write was acknowledged
+// whose stamp the reader demanded, 0 when it demanded none.
+func (h *History) Read(client int, key string, value int, call, floor int64, bound time.Duration) {
+	h.add(op{client: client, key: key, value: value, call: call, ret: h.Now(), floor: floor, bound: bound})
+}
+
+func (h *History) add(o op) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ops = append(h.ops, o)
+}
+
+// Counts is how many reads, acknowledged writes and writes of unknown fate there are.
+func (h *History) Counts() (reads, writes, unknown int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.ops {
+		switch o := &h.ops[i]; {
+		case !o.write:
+			reads++
+		case o.ret == forever:
+			unknown++
+		default:
+			writes++
+		}
+	}
+	return reads, writes, unknown
+}
+
+// Verdict of a history.
+type Verdict struct {
+	Legal   bool
+	Decided bool // false when the search took longer than it was given
+	info    porcupine.LinearizationInfo
+}
+
+// Judge asks whether there is an order of the calls in which every read returns the value of the last write before it, where a read with a bound may have taken
+// place that long before it was called. That is what "never older than the bound" means: bounded staleness of a register is linearizability of a history in
+// which the reads begin earlier.
+func (h *History) Judge(patience time.Duration) Verdict {
+	result, info := porcupine.CheckOperationsVerbose(register, h.operations(), patience)
+	return Verdict{Legal: result == porcupine.Ok, Decided: result != porcupine.Unknown, info: info}
+}
+
+func (h *History) operations() []porcupine.Operation {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]porcupine.Operation, 0, len(h.ops))
+	for i := range h.ops {
+		o := &h.ops[i]
+		call := o.call
+		if !o.write {
+			call = max(o.call-int64(o.bound), o.floor+1) // after the acknowledgement, not at it
+		}
+		all = append(all, porcupine.Operation{
+			// Earlier beginnings make the calls of one client overlap, which the search does not care about.
+			ClientId: o.client, Input: input{o.key, o.write, o.value}, Output: o.value, Call: call, Return: max(call, o.ret),
+		})
+	}
+	return all
+}
+
+// Draw writes the history as a page that shows the calls on a time line, with the longest legal orders that were found.
+func (v Verdict) Draw(w io.Writer) error { return porcupine.Visualize(register, v.info, w) }
+
+type input struct {
+	key   string
+	write bool
+	value int
+}
+
+// register is one user's value, 0 before the first write.
+var register = porcupine.Model{
+	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
+		of := make(map[string][]porcupine.Operation)
+		for _, o := range history {
+			key := o.Input.(input).key
+			of[key] = append(of[key], o)
+		}
+		all := make([][]porcupine.Operation, 0, len(of))
+		for _, ops := range of {
+			all = append(all, ops)
+		}
+		return all
+	},
+	Init: func() any { return 0 },
+	Step: func(state, in, out any) (bool, any) {
+		if i := in.(input); i.write {
+			return true, i.value
+		}
+		return out.(int) == state.(int), state
+	},
+	DescribeOperation: func(in, out any) string {
+		if i := in.(input); i.write {
+			return fmt.Sprintf("%s := %d", i.key, i.value)
+		}
+		return fmt.Sprintf("%s is %d", in.(input).key, out)
+	},
+}

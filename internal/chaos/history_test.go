@@ -1,0 +1,88 @@
+package chaos
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+)
+
+// at notes calls with times of the test's choosing.
+func (h *History) at(o op) { h.ops = append(h.ops, o) }
+
+func TestJudge(t *testing.T) {
+	const s = int64(time.Second)
+	write := func(value int, call, ret int64) op {
+		return op{key: "ada", write: true, value: value, call: call, ret: ret}
+	}
+	read := func(value int, call int64, bound time.Duration, floor int64) op {
+		return op{client: 1, key: "ada", value: value, call: call, ret: call + 1, bound: bound, floor: floor}
+	}
+	for _, tt := range []struct {
+		name  string
+		ops   []op
+		legal bool
+	}{
+		{"nothing", nil, true},
+		{"a read of what was written", []op{write(1, 0, 1), read(1, s, 0, 0)}, true},
+		{"a read of what nobody wrote", []op{write(1, 0, 1), read(2, s, time.Hour, 0)}, false},
+		{"an old value within the bound", []op{write(1, 0, 1), write(2, s, s+1), read(1, 2*s, time.Second+1, 0)}, true},
+		{"an old value beyond the bound", []op{write(1, 0, 1), write(2, s, s+1), read(1, 2*s, time.Second-10, 0)}, false},
+		{"an old value within the bound, below a demanded stamp", []op{write(1, 0, 1), write(2, s, s+1), read(1, 2*s, time.Hour, s+1)}, false},
+		{"the newer, then the older, both within the bound", []op{write(1, 0, 1), write(2, s, s+1), read(2, 2*s, 5*time.Second, 0), read(1, 3*s, 5*time.Second, 0)}, true},
+		{"a write of unknown fate that happened", []op{write(1, 0, 1), write(2, s, forever), read(2, 9*s, 0, 0)}, true},
+		{"a write of unknown fate that did not", []op{write(1, 0, 1), write(2, s, forever), read(1, 9*s, 0, 0)}, true},
+		{"a write of unknown fate that happened late", []op{write(1, 0, 1), write(2, s, forever), read(1, 8*s, 0, 0), read(2, 9*s, 0, 0)}, true},
+		{"a write of unknown fate that was undone", []op{write(1, 0, 1), write(2, s, forever), read(2, 8*s, 0, 0), read(1, 9*s, 0, 0)}, false},
+		{"an acknowledged write that was lost", []op{write(1, 0, 1), write(2, s, s+1), read(1, 60*s, time.Second, 0)}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := NewHistory()
+			for _, o := range tt.ops {
+				h.at(o)
+			}
+			v := h.Judge(10 * time.Second)
+			if !v.Decided || v.Legal != tt.legal {
+				t.Errorf("decided %v, legal %v, want %v", v.Decided, v.Legal, tt.legal)
+			}
+			var page strings.Builder
+			if err := v.Draw(&page); err != nil || !strings.Contains(page.String(), "<html") {
+				t.Errorf("no drawing: %v", err)
+			}
+		})
+	}
+}
+
+// TestJudgeFindsOneStaleReadAmongMany makes histories of a store that is right, which must be legal, and makes one read of each too old.
+func TestJudgeFindsOneStaleReadAmongMany(t *testing.T) {
+	const bound = time.Second
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		h := NewHistory()
+		var writes []op // of the one key; values 1, 2, 3 …
+		now := int64(0)
+		for range 300 {
+			now += int64(random.IntN(int(200 * time.Millisecond)))
+			if len(writes) == 0 || random.IntN(3) == 0 {
+				writes = append(writes, op{key: "ada", write: true, value: len(writes) + 1, call: now, ret: now + int64(random.IntN(1e6))})
+				h.at(writes[len(writes)-1])
+				continue
+			}
+			seen := 0
+			for _, w := range writes {
+				if w.ret <= now-int64(random.IntN(int(bound))) {
+					seen = w.value
+				}
+			}
+			h.at(op{client: 1, key: "ada", value: seen, call: now, ret: now + 1, bound: bound})
+		}
+		if v := h.Judge(20 * time.Second); !v.Legal || !v.Decided {
+			t.Fatalf("seed %d: a right history is refused", seed)
+		}
+		last := writes[len(writes)-1]
+		h.at(op{client: 1, key: "ada", value: last.value - 1, call: last.ret + int64(bound) + 1, ret: last.ret + int64(bound) + 2, bound: bound})
+		if v := h.Judge(20 * time.Second); v.Legal || !v.Decided {
+			t.Fatalf("seed %d: a read that is a nanosecond too old is not found", seed)
+		}
+	}
+}
