@@ -33,6 +33,7 @@ type cli struct {
 	Demo       demoCmd       `cmd:"" help:"Run a replica with a made-up shop, simulated shoppers and a live view." set:"data_dir="`
 	Promotions promotionsCmd `cmd:"" help:"Keep promotions in files: check, test, compare and publish them."`
 	Explain    explainCmd    `cmd:"" help:"Say why a user does or does not qualify for a promotion."`
+	Keys       keysCmd       `cmd:"" help:"List, make, rotate and revoke the API keys of a project."`
 	Gen        genCmd        `cmd:"" help:"Write made-up users or user events as NDJSON."`
 	Version    versionCmd    `cmd:"" help:"Say which build this is."`
 	Completion completionCmd `cmd:"" help:"Write a completion script for a shell."`
