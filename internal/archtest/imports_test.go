@@ -25,6 +25,9 @@ var rooms = map[string][]string{
 	"cache":      {"events", "hlc", "profile"},
 	"precheck":   {"cache", "engine", "hlc", "profile", "rules"},
 
+	// The plane of campaign senders, an adapter like the others.
+	"bulk": {"access", "cache", "hlc", "precheck", "problem", "profile", "rules"},
+
 	// Tells waiting clients when to ask again.
 	"stream": {"events", "hlc", "profile"},
 

@@ -29,11 +29,19 @@ type Job struct {
 	Channel   string          // one of profile.Channels
 	Users     Users
 	Clock     *hlc.Estimate // the database's clock
+
+	// Withdrawn, when not nil, is asked before each chunk: a reason other than "" is the answer for all of it. Rules are pinned for a whole run; a
+	// pause is not, for it is how somebody stops a send.
+	Withdrawn func() rules.Reason
+
+	// Turn, when not nil, is waited for before each chunk of a stream is read and answered: it shares a processor among streams. done gives it back.
+	Turn func(ctx context.Context) (done func(), err error)
 }
 
 // Line is the answer for one user.
 type Line struct {
 	UserID   string
+	Number   int64  // of the line in a stream; 0 elsewhere
 	Fault    string // a code when the user could not be looked at, "" otherwise
 	Eligible bool
 	Reason   rules.Reason
@@ -68,7 +76,7 @@ func Run(ctx context.Context, job *Job, ids []string, yield func(*Line) error) (
 type run struct {
 	job   *Job
 	yield func(*Line) error
-	seen  map[string]struct{}
+	seen  map[string]struct{} // nil: ids are answered as often as they come
 	keys  []profile.Key
 	reads []cache.Read
 	lines []Line
@@ -79,23 +87,40 @@ func (r *run) chunk(ctx context.Context, ids []string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r.keys, r.lines = r.keys[:0], r.lines[:0]
+	r.begin()
 	for _, id := range ids {
 		if _, again := r.seen[id]; again {
 			continue
 		}
 		r.seen[id] = struct{}{}
-		line := Line{UserID: id, RetryAt: rules.Forever}
-		switch {
-		case !profile.ValidUserID(id):
-			line.Fault = CodeUserID
-		case r.job.Promotion == nil:
-			line.Reason = rules.ReasonQuarantined
-		default:
-			r.keys = append(r.keys, profile.Key{Project: r.job.Ruleset.Project, User: id})
-		}
-		r.lines = append(r.lines, line)
+		r.ask(Line{UserID: id})
 	}
+	return r.end(ctx)
+}
+
+// begin starts a chunk, ask adds a user to it, and end answers it.
+func (r *run) begin() { r.keys, r.lines = r.keys[:0], r.lines[:0] }
+
+func (r *run) ask(line Line) {
+	line.RetryAt = rules.Forever
+	switch {
+	case line.Fault != "":
+	case !profile.ValidUserID(line.UserID):
+		line.Fault = CodeUserID
+	case r.job.Promotion == nil:
+		line.Reason = rules.ReasonQuarantined
+	default:
+		if r.job.Withdrawn != nil {
+			line.Reason = r.job.Withdrawn()
+		}
+		if line.Reason == "" {
+			r.keys = append(r.keys, profile.Key{Project: r.job.Ruleset.Project, User: line.UserID})
+		}
+	}
+	r.lines = append(r.lines, line)
+}
+
+func (r *run) end(ctx context.Context) error {
 	if err := r.read(ctx); err != nil {
 		return err
 	}

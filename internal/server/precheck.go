@@ -1,9 +1,7 @@
 package server
 
 import (
-	"maps"
 	"slices"
-	"strconv"
 
 	"eligibility/internal/precheck"
 	"eligibility/internal/problem"
@@ -44,13 +42,13 @@ func (s *Server) precheck(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 	defer cancel()
 	job := precheck.Job{Ruleset: rs, Promotion: promotion, Channel: body.Channel, Users: s.deps.Users, Clock: s.deps.Clock}
 	sum, err := precheck.Run(bounded, &job, body.UserIDs, func(line *precheck.Line) error {
-		st.out = appendLine(st.out, line)
+		st.out = precheck.AppendLine(st.out, line)
 		return nil
 	})
 	if err != nil {
 		return s.explain(err)
 	}
-	st.out = appendSummary(st.out, &sum)
+	st.out = precheck.AppendSummary(st.out, &sum)
 	ctx.SetContentType(contentNDJSON)
 	ctx.SetBody(st.out)
 	return nil
@@ -77,53 +75,4 @@ func (b *precheckBody) check(rs *rules.Ruleset) (*rules.Compiled, *problem.Probl
 		return nil, nil
 	}
 	return nil, problem.New("promotion_not_found", "no published promotion has this id").At("promotion")
-}
-
-func appendLine(dst []byte, line *precheck.Line) []byte {
-	dst = append(dst, `{"userId":`...)
-	dst = appendString(dst, line.UserID)
-	if line.Fault != "" {
-		dst = append(dst, `,"error":{"code":`...)
-		dst = appendString(dst, line.Fault)
-		return append(dst, "}}\n"...)
-	}
-	dst = append(dst, `,"eligible":`...)
-	dst = strconv.AppendBool(dst, line.Eligible)
-	dst = append(dst, `,"reason":`...)
-	dst = appendString(dst, string(line.Reason))
-	if line.RetryAt != rules.Forever {
-		dst = append(dst, `,"retryAt":`...)
-		dst = appendInstant(dst, line.RetryAt)
-	}
-	return append(dst, "}\n"...)
-}
-
-// appendSummary appends the last line, without which an answer was cut.
-func appendSummary(dst []byte, sum *precheck.Summary) []byte {
-	dst = append(dst, `{"summary":{"total":`...)
-	dst = strconv.AppendInt(dst, int64(sum.Total), 10)
-	dst = append(dst, `,"eligible":`...)
-	dst = strconv.AppendInt(dst, int64(sum.Eligible), 10)
-	dst = append(dst, `,"failed":`...)
-	dst = strconv.AppendInt(dst, int64(sum.Failed), 10)
-	dst = append(dst, `,"reasons":{`...)
-	for i, reason := range slices.Sorted(maps.Keys(sum.Reasons)) {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = appendString(dst, string(reason))
-		dst = append(dst, ':')
-		dst = strconv.AppendInt(dst, int64(sum.Reasons[reason]), 10)
-	}
-	dst = append(dst, `},"rulesVersion":`...)
-	dst = strconv.AppendUint(dst, sum.RulesVersion, 10)
-	dst = append(dst, `,"oldestAsOf":`...)
-	if sum.OldestAsOf.IsZero() {
-		dst = append(dst, "null"...)
-	} else {
-		dst = append(dst, '"')
-		dst = sum.OldestAsOf.AppendText(dst)
-		dst = append(dst, '"')
-	}
-	return append(dst, "}}\n"...)
 }

@@ -1,0 +1,62 @@
+package bulk
+
+import (
+	"errors"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"eligibility/internal/access"
+	"eligibility/internal/cache"
+	"eligibility/internal/hlc"
+	"eligibility/internal/precheck"
+	"eligibility/internal/rules"
+)
+
+// Config is the plane's limits. Start from Defaults.
+type Config struct {
+	Streams     int           // open at one time
+	Chunks      int           // answered at one time: what the plane may take of the processor
+	IdleTimeout time.Duration // a sender may be silent this long
+	SendTimeout time.Duration // a client must have taken a chunk of answers within this
+	ReadTimeout time.Duration // of one chunk's users from the store
+	HeaderBytes int
+	WindowBytes uint64 // of a compressed body: what decoding it may take of memory
+}
+
+// Defaults leaves half of the processors to everything else.
+func Defaults() Config {
+	return Config{
+		Streams: 16, Chunks: max(1, runtime.GOMAXPROCS(0)/2), IdleTimeout: time.Minute, SendTimeout: time.Minute, ReadTimeout: 10 * time.Second,
+		HeaderBytes: 8 << 10, WindowBytes: 8 << 20,
+	}
+}
+
+// Validate reports every fault, joined.
+func (c *Config) Validate() error {
+	if c.Streams < 1 || c.Chunks < 1 || c.IdleTimeout <= 0 || c.SendTimeout <= 0 || c.ReadTimeout <= 0 || c.HeaderBytes < 1<<10 || c.WindowBytes < 1<<10 {
+		return errors.New("bulk: every limit must be above 0")
+	}
+	return nil
+}
+
+// Rulesets is where the ruleset in force comes from; rules.Live is one.
+type Rulesets interface {
+	Load(project string) *rules.Ruleset // nil while none is loaded
+}
+
+// Keys finds the credential of a key; access.Keyring is one.
+type Keys interface {
+	Lookup(key []byte) (*access.Entry, bool)
+}
+
+// Deps is what the plane works with. All are required.
+type Deps struct {
+	Users    precheck.Users
+	Rulesets Rulesets
+	Keys     Keys
+	Clock    *hlc.Estimate // the database's clock
+	Logger   *slog.Logger
+}
+
+var _ precheck.Users = (*cache.Cache)(nil)
