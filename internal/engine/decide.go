@@ -11,10 +11,11 @@ import (
 // to grow out.
 //
 // ValidUntil counts the promotions that were looked at: those shown and those of higher priority that are not eligible. What lies below a full placement
-// cannot come into it before one of these changes.
+// cannot come into it before one of these changes; what the index passes over is not eligible at any time, as long as the user does not change.
 func Decide(rs *rules.Ruleset, snap *profile.Snapshot, req *Request, out *Decision) {
 	out.reset(rs)
 	out.begin(rs, snap, req)
+	rs.Encode(&out.input, &out.scratch)
 	if req.Placements == nil {
 		for i := range rs.Placements {
 			out.place(rs.Placements[i].Placement.Placement, &rs.Placements[i], req)
@@ -50,28 +51,52 @@ func (d *Decision) place(id int32, table *rules.PlacementTable, req *Request) {
 		if req.Limit > 0 {
 			limit = min(limit, req.Limit)
 		}
-		shown := 0
-		for i := range table.Candidates {
-			candidate := &table.Candidates[i]
-			if shown == limit {
-				if !req.Explain {
-					break
-				}
-				d.reject(candidate, id, rules.ReasonOutranked, "")
-				continue
-			}
-			eligible, until := d.eligible(candidate.Promotion)
-			d.ValidUntil = min(d.ValidUntil, until)
-			if eligible {
-				d.messages = append(d.messages, *candidate)
-				shown++
-			} else if req.Explain {
-				reason, detail := why(candidate.Promotion, &d.input)
-				d.reject(candidate, id, reason, detail)
-			}
+		if req.Explain {
+			d.explain(id, table, limit)
+		} else {
+			d.rank(table, limit)
 		}
 	}
 	d.ends = append(d.ends, len(d.messages))
+}
+
+// rank shows the first eligible promotions of those that the index finds.
+func (d *Decision) rank(table *rules.PlacementTable, limit int) {
+	walk := table.Walk(&d.scratch)
+	for shown := 0; shown < limit; {
+		i, ok := walk.Next()
+		if !ok {
+			return
+		}
+		candidate := &table.Candidates[i]
+		eligible, until := d.eligible(candidate.Promotion)
+		d.ValidUntil = min(d.ValidUntil, until)
+		if eligible {
+			d.messages = append(d.messages, *candidate)
+			shown++
+		}
+	}
+}
+
+// explain looks at every promotion of the placement, with no index in front, and says of each why it is not shown.
+func (d *Decision) explain(id int32, table *rules.PlacementTable, limit int) {
+	shown := 0
+	for i := range table.Candidates {
+		candidate := &table.Candidates[i]
+		if shown == limit {
+			d.reject(candidate, id, rules.ReasonOutranked, "")
+			continue
+		}
+		eligible, until := d.eligible(candidate.Promotion)
+		d.ValidUntil = min(d.ValidUntil, until)
+		if eligible {
+			d.messages = append(d.messages, *candidate)
+			shown++
+			continue
+		}
+		reason, detail := why(candidate.Promotion, &d.input)
+		d.reject(candidate, id, reason, detail)
+	}
 }
 
 func (d *Decision) reject(c *rules.Candidate, placement int32, reason rules.Reason, detail string) {

@@ -20,12 +20,14 @@ type Decision struct {
 	Rejected     []Rejection // with Request.Explain: every promotion that is not shown, by placement
 	// ValidUntil is the first instant, in wall nanoseconds, at which passing time alone could change the decision; rules.Forever when none can.
 	ValidUntil int64
-	// Errors counts rules that could not be evaluated for this user (a missing attribute and the like).
+	// Errors counts rules that could not be evaluated for this user (a missing attribute and the like), of those that were looked at: the index passes over most
+	// rules that read what a user does not have.
 	Errors int
 
 	messages []rules.Candidate // of all placements, one after the other
 	ends     []int             // where each placement ends in messages
 	input    rules.Input
+	scratch  rules.Scratch
 }
 
 // Placement is the answer for one placement.

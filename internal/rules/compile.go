@@ -53,46 +53,48 @@ func (c *Compiler) Compile(spec *Spec, prev *Ruleset) (*Ruleset, error) {
 		rs.Placements = append(rs.Placements, PlacementTable{Placement: p})
 	}
 	same := prev != nil && prev.Schema.Version == spec.Schema.Version && slices.Equal(prev.Context, spec.Context)
-	for i := range spec.Promotions {
+	for i, r := range c.all(env, spec, prev, same) {
 		if i%compileTurn == compileTurn-1 {
 			runtime.Gosched()
 		}
-		if compiled := c.promotion(env, &spec.Promotions[i], prev, same, rs); compiled != nil {
-			rs.add(compiled)
+		if r.quarantine != nil {
+			rs.Quarantined = append(rs.Quarantined, *r.quarantine)
+		}
+		if r.compiled != nil {
+			rs.add(r.compiled)
 		}
 	}
 	for i := range rs.Placements {
 		slices.SortFunc(rs.Placements[i].Candidates, byRank)
 	}
+	rs.makeIndex(prev)
 	return rs, nil
 }
 
-func (c *Compiler) promotion(env *env, live *LivePromotion, prev *Ruleset, same bool, rs *Ruleset) *Compiled {
+func (c *Compiler) promotion(env *env, live *LivePromotion, prev *Ruleset, same bool) compiledOrNot {
 	old, hadOld := (*Compiled)(nil), false
 	if prev != nil {
 		old, hadOld = prev.Promotion(live.Promotion.ID)
 	}
 	if hadOld && same && old.Revision == live.Revision && old.Rule.source == live.Promotion.Rule {
-		return old.withPause(live.Paused)
+		return compiledOrNot{compiled: old.withPause(live.Paused)}
 	}
 	rule, issues := c.rule(env, live.Promotion.Rule)
 	if rule == nil {
-		q := Quarantine{Promotion: live.Promotion.ID, Revision: live.Revision, Issues: issues}
-		if hadOld {
-			q.KeptOld = old.Revision
-		}
-		rs.Quarantined = append(rs.Quarantined, q)
+		q := &Quarantine{Promotion: live.Promotion.ID, Revision: live.Revision, Issues: issues}
 		if !hadOld {
-			return nil
+			return compiledOrNot{quarantine: q}
 		}
-		return old.withPause(live.Paused)
+		q.KeptOld = old.Revision
+		return compiledOrNot{compiled: old.withPause(live.Paused), quarantine: q}
 	}
+	rule.mark = textHash(live.Promotion.ID)
 	out := &Compiled{Promotion: live.Promotion, Revision: live.Revision, Paused: live.Paused, Rule: rule}
 	if s := live.Promotion.Schedule; s != nil {
 		out.Start, out.End = wallNanos(s.Start), wallNanos(s.End)
 	}
 	out.render()
-	return out
+	return compiledOrNot{compiled: out}
 }
 
 func (c *Compiled) withPause(paused bool) *Compiled {
@@ -154,6 +156,8 @@ type Rule struct {
 	source      string
 	formula     formula
 	readsSchema uint64
+	axes        []axisKey // that the formula can be screened on
+	mark        uint32    // a hash of the promotion's id: where blocks of an index are cut
 }
 
 // Eval says whether the rule is true for the input and until when time alone cannot change that.
@@ -199,7 +203,9 @@ func (c *Compiler) rule(env *env, source string) (*Rule, []Issue) {
 	if err != nil {
 		return nil, []Issue{{Severity: SeverityError, Field: fieldRule, Line: 1, Column: 1, Code: "internal_limit", Message: "the rule cannot be planned"}}
 	}
-	return &Rule{source: source, formula: f, readsSchema: b.reads(checked.NativeRep().Expr())}, nil
+	return &Rule{
+		source: source, formula: f, readsSchema: b.reads(checked.NativeRep().Expr()), axes: axesOf(&f),
+	}, nil
 }
 
 // buildRule makes the formula of a checked rule; the builder says what was found on the way.

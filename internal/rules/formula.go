@@ -115,7 +115,7 @@ func negated(text string) string { return "!(" + text + ")" }
 // true, so the latest of them counts. An OR is the mirror image.
 func (f *formula) truth(in *Input) (holds bool, until int64, failed bool) {
 	if f.op == opLiteral {
-		value, _ := f.lit.value(in)
+		value := f.lit.outcome(in)
 		return value.is(f.want), f.lit.until(in), value == isError
 	}
 	decisive := f.op != opAnd // the value of one part that settles the whole
@@ -143,8 +143,7 @@ func (f *formula) truth(in *Input) (holds bool, until int64, failed bool) {
 // holds is truth without the horizon.
 func (f *formula) holds(in *Input) bool {
 	if f.op == opLiteral {
-		value, _ := f.lit.value(in)
-		return value.is(f.want)
+		return f.lit.outcome(in).is(f.want)
 	}
 	for i := range f.kids {
 		if f.kids[i].holds(in) == (f.op != opAnd) {

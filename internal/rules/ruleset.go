@@ -25,12 +25,15 @@ type Ruleset struct {
 	placements map[int32]int
 	promotions map[string]int
 	context    map[string]int
+	coding     *coding // of the placements' indexes
 }
 
 // PlacementTable is a placement with the promotions that target it, first to be shown first.
 type PlacementTable struct {
 	Placement
 	Candidates []Candidate
+
+	index *index // over Candidates
 }
 
 // Candidate is a promotion in a placement.

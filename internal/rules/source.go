@@ -79,26 +79,20 @@ func (s source) present(in *Input) bool {
 	return s.slot < len(in.Context) && in.Context[s.slot].Set
 }
 
-func (s source) text() func(*Input) (string, bool) {
-	switch s.from {
-	case fromUserID:
-		return func(in *Input) (string, bool) { return in.Snapshot.Key.User, true }
-	case fromChannel:
-		return func(in *Input) (string, bool) { return in.Channel, true }
-	case fromUser:
-		return func(in *Input) (string, bool) {
-			if !s.present(in) {
-				return "", false
-			}
-			return in.Snapshot.String(s.slot), true
-		}
+func (s source) text() func(*Input) (string, bool) { return s.readText }
+
+func (s source) readText(in *Input) (string, bool) {
+	switch {
+	case s.from == fromUserID:
+		return in.Snapshot.Key.User, true
+	case s.from == fromChannel:
+		return in.Channel, true
+	case !s.present(in):
+		return "", false
+	case s.from == fromUser:
+		return in.Snapshot.String(s.slot), true
 	default:
-		return func(in *Input) (string, bool) {
-			if !s.present(in) {
-				return "", false
-			}
-			return in.Context[s.slot].Text, true
-		}
+		return in.Context[s.slot].Text, true
 	}
 }
 

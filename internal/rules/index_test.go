@@ -1,0 +1,277 @@
+package rules
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"eligibility/internal/profile"
+
+	"cel.dev/cel-go/cel"
+)
+
+// wholeRulesets compares what the index passes over, of whole rulesets, with cel-go's plain program of each rule.
+type wholeRulesets struct {
+	*differential
+	encode         func(rs *Ruleset, in *Input, s *Scratch)
+	pairs          int // (user, rule, instant)
+	skipped, found int // of them
+}
+
+func newWholeRulesets(t testing.TB, seed uint64) *wholeRulesets {
+	return &wholeRulesets{differential: newDifferential(t, seed), encode: (*Ruleset).Encode}
+}
+
+// ruleset draws a ruleset, and publishes a part of it one by one: the index is then grown, not made.
+func (d *wholeRulesets) ruleset(n int) (*Ruleset, []cel.Program) {
+	spec := &Spec{Project: "p", Version: 1, Schema: d.schema, Context: worldContext, Placements: []Placement{{Placement: 1, Name: "home", Limit: n}}}
+	oracles := make(map[string]cel.Program)
+	for len(spec.Promotions) < n {
+		source := d.w.indexed()
+		oracle := d.plain(source)
+		if oracle == nil {
+			continue
+		}
+		id := fmt.Sprintf("p%05d", len(spec.Promotions))
+		oracles[id] = oracle
+		spec.Promotions = append(spec.Promotions, LivePromotion{Revision: 1, Promotion: Promotion{
+			ID: id, Name: id, Rule: source, Placements: []PlacementTarget{{Placement: 1, Priority: int32(1 + d.w.IntN(n))}}, Content: Content{Title: id},
+		}})
+	}
+	all := spec.Promotions
+	var rs *Ruleset
+	for first := n - 5; first <= n; first++ {
+		spec.Promotions, spec.Version = all[:first], spec.Version+1
+		var err error
+		if rs, err = d.compiler.Compile(spec, rs); err != nil || len(rs.Quarantined) > 0 {
+			d.t.Fatalf("compile: %v, %+v", err, rs)
+		}
+	}
+	ranked := make([]cel.Program, n)
+	for i, c := range rs.Placements[0].Candidates {
+		ranked[i] = oracles[c.Promotion.ID]
+	}
+	return rs, ranked
+}
+
+// indexed is a rule, half of the time one of a form that marketers write and an index is for.
+func (w world) indexed() string {
+	if w.one(2) {
+		return w.rule()
+	}
+	clause := func() string {
+		return pick(w, w.plain(), w.eventCondition(), w.collection(), "'a' in user.tags", "'b' in user.tags && user.age >= 0", "has(user.spent)",
+			"events.count('buy', "+w.window()+") "+w.op()+" "+pick(w, "0", "1", "2"))
+	}
+	text := clause()
+	for range w.IntN(3) {
+		text = "(" + text + ")" + pick(w, " && ", " && ", " || ") + "(" + clause() + ")"
+	}
+	return text
+}
+
+// round asks about some users; it returns what differs. What is passed over may not hold at the instant, and since the same is passed over at each, not at
+// any other.
+func (d *wholeRulesets) round(rules, users int) string {
+	rs, oracles := d.ruleset(rules)
+	table := &rs.Placements[0]
+	var s Scratch
+	for range users {
+		who := d.w.IntN(len(d.persons))
+		in := d.cut[who]
+		for _, in.Now = range d.instants(who) {
+			d.encode(rs, in, &s)
+			walk := table.Walk(&s)
+			next, more := walk.Next()
+			for i, oracle := range oracles {
+				d.pairs++
+				want := evalOutcome(oracle, in)
+				if !more || i != next {
+					d.skipped++
+					if want == isTrue {
+						return fmt.Sprintf("rule %s, user %s at %s: passed over, but it holds", table.Candidates[i].Promotion.Rule.source, d.describe(who), stampText(in.Now))
+					}
+					continue
+				}
+				d.found++
+				if after, ok := walk.Next(); !ok || after > next {
+					next, more = after, ok
+				} else {
+					return fmt.Sprintf("the walk goes from %d to %d", next, after)
+				}
+				if got := table.Candidates[i].Promotion.Rule.Eval(in); got.True != (want == isTrue) && (want != isError || d.whole[who] == nil) {
+					return fmt.Sprintf("rule %s, user %s at %s: the engine says %v, cel-go %v", table.Candidates[i].Promotion.Rule.source, d.describe(who), stampText(in.Now), got, want)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// TestIndexAgreesWithCEL is law L6 of whole rulesets, and the part of L5 that is about what the index skips: a rule that it passes over does not
+// hold for the user at any instant.
+func TestIndexAgreesWithCEL(t *testing.T) {
+	total := evaluations(t)
+	began := time.Now()
+	workers := runtime.GOMAXPROCS(0)
+	tallies := make([]*wholeRulesets, workers)
+	var group sync.WaitGroup
+	for i := range workers {
+		group.Go(func() {
+			d := newWholeRulesets(t, uint64(began.UnixNano())+uint64(i))
+			tallies[i] = d
+			for d.pairs < total/workers+1 && d.failure == "" {
+				d.failure = d.round(60, 20)
+			}
+		})
+	}
+	group.Wait()
+	pairs, skipped := 0, 0
+	for i, d := range tallies {
+		pairs, skipped = pairs+d.pairs, skipped+d.skipped
+		if d.failure != "" {
+			t.Errorf("seed %d: %s", uint64(began.UnixNano())+uint64(i), d.failure)
+		}
+	}
+	t.Logf("%d pairs, %d of them passed over, in %v", pairs, skipped, time.Since(began).Round(time.Millisecond))
+	if !t.Failed() && (pairs < total || skipped < pairs/10 || skipped == pairs) {
+		t.Errorf("the comparison compares too little: %d pairs, %d passed over", pairs, skipped)
+	}
+}
+
+// TestIndexComparisonCatchesWrongIndexes: each of these is wrong in one way that somebody might write, and must be caught.
+func TestIndexComparisonCatchesWrongIndexes(t *testing.T) {
+	each := func(class func(a *axis, in *Input) uint8) func(*Ruleset, *Input, *Scratch) {
+		return func(rs *Ruleset, in *Input, s *Scratch) {
+			s.classes = s.classes[:0]
+			for i := range rs.coding.axes {
+				s.classes = append(s.classes, class(&rs.coding.axes[i], in))
+			}
+		}
+	}
+	wrong := map[string]func(*Ruleset, *Input, *Scratch){
+		"only the events so far count": each(func(a *axis, in *Input) uint8 {
+			if a.kind == axisEvents && in.Snapshot.Events(a.from.slot).Since() == 0 {
+				_, to := in.Snapshot.Events(a.from.slot).Window(in.Now-int64(24*time.Hour), math.MaxInt64/4)
+				return uint8(min(to, mostEvents)) // the day to come is left out, and so is the last
+			}
+			return a.class(in)
+		}),
+		"minus zero is below zero": each(func(a *axis, in *Input) uint8 {
+			if bits, ok := a.from.bits(in); a.kind == axisDouble && ok && math.Float64frombits(bits) == 0 && math.Signbit(math.Float64frombits(bits)) {
+				return rank(a.doubles, -math.SmallestNonzeroFloat64)
+			}
+			return a.class(in)
+		}),
+		"ranks among other thresholds": each(func(a *axis, in *Input) uint8 {
+			class := a.class(in)
+			if a.kind == axisInt && class > classFirst {
+				return class - 1
+			}
+			return class
+		}),
+		"what is unreadable is absent": each(func(a *axis, in *Input) uint8 {
+			if a.kind == axisState && in.Snapshot.State(a.from.slot) == profile.Invalid {
+				return 0
+			}
+			return a.class(in)
+		}),
+		"a list is its first element": each(func(a *axis, in *Input) uint8 {
+			if a.kind == axisMember && in.Snapshot.State(a.from.slot) == profile.Present {
+				if list := in.Snapshot.Values(a.from.slot); list.Len() > 0 && memberBucket(list.String(0)) != a.bucket {
+					return 0
+				}
+			}
+			return a.class(in)
+		}),
+		"the user before": func() func(*Ruleset, *Input, *Scratch) {
+			var before *Input
+			return func(rs *Ruleset, in *Input, s *Scratch) {
+				if before != nil && before != in {
+					rs.Encode(before, s)
+				} else {
+					rs.Encode(in, s)
+				}
+				before = in
+			}
+		}(),
+	}
+	for name, encode := range wrong {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newWholeRulesets(t, 11)
+			d.encode = encode
+			for d.pairs < 1_500_000 {
+				if failure := d.round(60, 20); failure != "" {
+					t.Logf("caught after %d pairs: %.200s", d.pairs, failure)
+					return
+				}
+			}
+			t.Errorf("not caught in %d pairs", d.pairs)
+		})
+	}
+}
+
+// TestRangesCoverWhatHolds: the class of a number is always among those in which a comparison that holds may hold.
+func TestRangesCoverWhatHolds(t *testing.T) {
+	doubles := []float64{math.Inf(-1), -1e308, -1, math.Copysign(0, -1), 0, math.SmallestNonzeroFloat64, 1, 2.5, 1 << 53, math.MaxFloat64, math.Inf(1), math.NaN()}
+	ints := []int64{math.MinInt64, math.MinInt64 + 1, -1, 0, 1, 19, 20, 1<<53 - 1, 1 << 53, 1<<53 + 1, math.MaxInt64 - 1, math.MaxInt64}
+	real := axis{axisKey: axisKey{kind: axisDouble}, doubles: cutsOf(doubles)}
+	whole := axis{axisKey: axisKey{kind: axisInt}, ints: cutsOf(ints)}
+	for op := equals; op <= greaterEquals; op++ {
+		for _, want := range []bool{true, false} {
+			for _, constant := range doubles {
+				c := comparison[float64]{constant: constant, test: op}
+				for _, v := range doubles {
+					class := uint8(classAny)
+					if v == v {
+						class = rank(real.doubles, v)
+					}
+					if ordered(v, op, constant) == want && !c.classes(&real, want).has(class) {
+						t.Errorf("%v test %d %v is %t: class %d is left out", v, op, constant, want, class)
+					}
+				}
+				for _, v := range ints {
+					if ordered(float64(v), op, constant) == want && !c.classes(&whole, want).has(rank(whole.ints, v)) {
+						t.Errorf("%d test %d %v is %t: its class is left out", v, op, constant, want)
+					}
+				}
+			}
+			for _, constant := range ints {
+				c := comparison[int64]{constant: constant, test: op}
+				for _, v := range ints {
+					if ordered(v, op, constant) == want && !c.classes(&whole, want).has(rank(whole.ints, v)) {
+						t.Errorf("%d test %d %d is %t: its class is left out", v, op, constant, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestPublishTakesBlocksOver: one promotion more leaves all blocks but the one or two it falls into as they were.
+func TestPublishTakesBlocksOver(t *testing.T) {
+	d := newWholeRulesets(t, 3)
+	rs, _ := d.ruleset(400)
+	table := &rs.Placements[0]
+	before := table.index
+	ranked := make([]*Rule, 0, len(table.Candidates)+1)
+	for _, c := range table.Candidates {
+		ranked = append(ranked, c.Promotion.Rule)
+	}
+	more := *ranked[7]
+	ranked = slices.Insert(ranked, 200, &more)
+	made := 0
+	for _, b := range newIndex(rs.coding, ranked, before).blocks {
+		if !slices.Contains(before.blocks, b) {
+			made++
+		}
+	}
+	if made > 3 {
+		t.Errorf("%d of %d blocks were made anew, want at most 3", made, len(before.blocks))
+	}
+}
