@@ -59,9 +59,9 @@ func testEvents(t *testing.T, h Harness) {
 				got = append(got, e.ID+" "+e.Name+" "+canonicalOrNone(k.t, e.Properties)+" "+e.OccurredAt.Format(time.RFC3339))
 			}
 			equal(k.t, "events", strings.Join(got, "; "), strings.Join([]string{
-				`z undeclared {"a":[1]} ` + record.Events[0].OccurredAt.Format(time.RFC3339),
+				`z undeclared ` + canonical(k.t, json.RawMessage(`{"a":[1]}`)) + ` ` + record.Events[0].OccurredAt.Format(time.RFC3339),
 				`v visit none ` + record.Events[1].OccurredAt.Format(time.RFC3339),
-				`p purchase {"total":3} ` + record.Events[2].OccurredAt.Format(time.RFC3339),
+				`p purchase ` + canonical(k.t, json.RawMessage(`{"total":3}`)) + ` ` + record.Events[2].OccurredAt.Format(time.RFC3339),
 			}, "; "))
 		},
 		"a repeat of an id replaces the event": func(k *kit) {
