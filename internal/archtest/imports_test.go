@@ -46,12 +46,15 @@ var rooms = map[string][]string{
 	"store/storetest": {"access", "audit", "events", "hlc", "profile", "rules"},
 
 	// The store on CockroachDB, its changefeed, and what sets a cluster up and looks it over.
-	"store/crdb":            {"access", "audit", "events", "hlc", "profile", "rules", "store/crdb/changefeed"},
-	"store/crdb/changefeed": {"events", "hlc"},
+	"store/crdb":            {"access", "audit", "events", "hlc", "profile", "rules", "store/crdb/changefeed", "store/crdb/release"},
+	"store/crdb/changefeed": {"events", "events/changejson", "hlc", "store/crdb/release"},
+	"store/crdb/fakefeed":   {"hlc"},
 	"store/crdb/release":    {},
 	"store/crdb/scripted":   {},
+	"store/crdb/standin":    {"events", "hlc"},
 	"store/crdb/bootstrap":  {"store/crdb/release"},
 	"store/crdb/doctor":     {"hlc", "store/crdb/release"},
+	"events/changejson":     {"events", "hlc"},
 	"events/webhook":        {"events", "hlc", "problem"},
 
 	"server":     {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "stream", "strictjson"},
@@ -60,11 +63,12 @@ var rooms = map[string][]string{
 	"ops":        {"auditor", "cache", "events", "rules", "stream"},
 
 	"app": {
-		"access", "admin", "audit", "auditor", "cache", "engine", "events", "events/natsbus", "events/webhook", "hlc", "ops", "precheck", "problem", "profile", "rules", "server", "stream",
-		"store/embedded", "strictjson",
+		"access", "admin", "audit", "auditor", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "hlc", "ops", "precheck", "problem", "profile", "rules", "server", "stream",
+		"store/crdb", "store/crdb/changefeed", "store/embedded", "strictjson",
 	},
 	"archtest": {},
-	"chaos":    {}, // what tests that break real processes share
+	"chaos":    {},                                                       // what tests that break real processes share
+	"sim":      {"cache", "engine", "events", "hlc", "profile", "rules"}, // invented histories, for tests
 
 	// The demo drives a running app from outside, through its listeners, and seeds it through the domain's interfaces.
 	"demo":         {"access", "audit", "demo/shop", "hlc", "profile", "rules"},
@@ -79,7 +83,7 @@ var libraries = map[string][]string{
 	"github.com/nats-io/nats.go":     {"events/natsbus"},
 	"github.com/nats-io/nats-server": {"events/natsbus"},
 	"github.com/cockroachdb/pebble":  {"store/embedded"},
-	"github.com/jackc/pgx":           {"store/crdb", "store/crdb/changefeed", "store/crdb/bootstrap", "store/crdb/doctor", "store/crdb/scripted"}, // one family, one dialect
+	"github.com/jackc/pgx":           {"store/crdb", "store/crdb/changefeed", "store/crdb/fakefeed", "store/crdb/bootstrap", "store/crdb/doctor", "store/crdb/scripted", "store/crdb/standin"}, // one family, one dialect
 	"github.com/dgraph-io/ristretto": {"cache"},
 	"cel.dev/cel-go":                 {"rules"},
 	"github.com/golang-jwt/jwt":      {"access"},

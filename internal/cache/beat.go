@@ -15,25 +15,13 @@ const (
 	stalledAfter = 2 * time.Second
 )
 
-// beat renews the clock and tells when the feed falls behind or catches up.
+// beat renews the clock.
 func (c *Cache) beat(ctx context.Context) {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
-	healthy := false
 	for {
 		// The store notes and logs its own failures.
 		_ = c.store.renew(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if state := c.State(); state.Healthy != healthy {
-			healthy = state.Healthy
-			if healthy {
-				c.cfg.Logger.Info("feed_fresh", "lag", state.Lag)
-			} else {
-				c.cfg.Logger.Warn("feed_lagging", "lag", state.Lag, "since_progress", state.SinceProgress)
-			}
-		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -50,6 +38,8 @@ type Freshness struct {
 	Lag time.Duration
 	// SinceProgress is how long ago the watermark last grew, or the cache was made.
 	SinceProgress time.Duration
+	// Phase is what Healthy comes to over time.
+	Phase Phase
 	// Healthy: the watermark is known, grew within the last 2 s and lies within the bound, so that entries stay valid by the feed alone.
 	Healthy bool
 	// StoreDown: the latest call to the store failed.
@@ -65,6 +55,7 @@ func (c *Cache) State() Freshness {
 		SinceProgress: c.uptime() - time.Duration(c.progress.Load()),
 		StoreDown:     c.store.down.Load(),
 		GlobalFloor:   hlc.Timestamp{Wall: c.floors.global.Load()},
+		Phase:         Phase(c.phase.Load()),
 	}
 	if f.Watermark.IsZero() || !c.clock.Known() {
 		return f

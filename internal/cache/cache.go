@@ -27,6 +27,7 @@ type Cache struct {
 
 	watermark atomic.Int64 // wall nanoseconds, only grows; 0 before the first
 	progress  atomic.Int64 // uptime at which the watermark last grew
+	phase     atomic.Uint32
 	born      time.Time
 
 	begin sync.Once
@@ -76,6 +77,7 @@ func (c *Cache) Start(ctx context.Context) error {
 			c.group.Go(func() { c.loader.work(ctx) })
 		}
 		c.group.Go(func() { c.beat(ctx) })
+		c.group.Go(func() { c.watch(ctx) })
 	})
 	return nil
 }

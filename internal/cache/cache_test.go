@@ -151,7 +151,7 @@ func TestNoEntryOutlivesItsAge(t *testing.T) {
 		c := started(t, small(), w)
 		ages := make(map[time.Duration]bool)
 		for i := range 50 {
-			e := newEntry(&profile.Snapshot{Key: user("x")}, c.cfg.MaxAge, 0)
+			e := newEntry(&profile.Snapshot{Key: user("x")}, c.cfg.life(), 0)
 			if e.maxAge < 8*time.Minute || e.maxAge > 12*time.Minute {
 				t.Fatalf("entry %d lives %v, want 10 min ± 20 %%", i, e.maxAge)
 			}

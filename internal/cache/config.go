@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/bits"
+	"math/rand/v2"
 	"time"
 )
 
@@ -24,7 +25,8 @@ type Config struct {
 	// FloorSlots is the number of floors, a power of two; each takes 12 bytes. Keys that share a slot invalidate each other. Default 2^20.
 	FloorSlots int
 
-	// MaxLoads bounds concurrent Source.Load calls for Get. Default 16.
+	// MaxLoads bounds concurrent Source.Load calls for Get; while the store fails, or takes longer than half of LoadTimeout, there are fewer.
+	// Default 16.
 	MaxLoads int
 	// BulkLoads bounds concurrent Source.Load calls for GetMany, in addition to MaxLoads. Default 4.
 	BulkLoads int
@@ -34,6 +36,8 @@ type Config struct {
 	BatchWindow time.Duration
 	// QueueMax bounds the keys that wait for a load to begin. Default 4096.
 	QueueMax int
+	// QueueWait bounds how long a key waits for a load to begin; beyond it the reader gets ErrOverloaded. Default 1 s.
+	QueueWait time.Duration
 	// LoadTimeout bounds one Source.Load or Source.Now. Default 1 s.
 	LoadTimeout time.Duration
 	// WaitMax bounds one Get or one chunk of GetMany in all: queueing, loads and repeated reads. Default 3 s.
@@ -44,6 +48,23 @@ type Config struct {
 
 	// Logger gets changes of state, never anything about a user. Default: discard.
 	Logger *slog.Logger
+
+	// random draws from [0, n). Nil, which is what a caller outside gives, stands for the global source.
+	random func(n int64) int64
+}
+
+// draw is a random number from [0, n).
+func (c *Config) draw(n int64) int64 {
+	if c.random != nil {
+		return c.random(n)
+	}
+	return rand.Int64N(n)
+}
+
+// life draws how long an entry may live: MaxAge ±20 %.
+func (c *Config) life() time.Duration {
+	fifth := int64(c.MaxAge) / 5
+	return c.MaxAge - time.Duration(fifth) + time.Duration(c.draw(2*fifth+1))
 }
 
 // Defaults returns the configuration for a cluster. An embedded store can promise a Bound of 1 s.
@@ -59,6 +80,7 @@ func Defaults() Config {
 		BulkLoads:     4,
 		BatchMax:      64,
 		QueueMax:      4096,
+		QueueWait:     time.Second,
 		LoadTimeout:   time.Second,
 		WaitMax:       3 * time.Second,
 		MinAsOfWait:   600 * time.Millisecond,
@@ -92,6 +114,7 @@ func (c *Config) Validate() error {
 	check(c.BatchMax > 0 && c.BatchMax <= maxBatch, "BatchMax %d: must be 1 to %d", c.BatchMax, maxBatch)
 	check(c.BatchWindow >= 0, "BatchWindow %v: must not be negative", c.BatchWindow)
 	check(c.QueueMax > 0, "QueueMax %d: must be above 0", c.QueueMax)
+	check(c.QueueWait > 0, "QueueWait %v: must be above 0", c.QueueWait)
 	check(c.LoadTimeout > 0, "LoadTimeout %v: must be above 0", c.LoadTimeout)
 	check(c.WaitMax >= c.LoadTimeout, "WaitMax %v: must not be below LoadTimeout %v", c.WaitMax, c.LoadTimeout)
 	check(c.MinAsOfWait >= 0, "MinAsOfWait %v: must not be negative", c.MinAsOfWait)

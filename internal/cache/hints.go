@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"eligibility/internal/profile"
@@ -19,12 +18,11 @@ type entry struct {
 // map, the cost map and the expiry map, at the load that Go's maps usually have).
 const entryOverhead = 352
 
-// newEntry wraps a snapshot and draws its life, ±20 % around maxAge.
+// newEntry wraps a snapshot that may live for maxAge.
 func newEntry(snap *profile.Snapshot, maxAge time.Duration, memoBytes int64) *entry {
-	fifth := int64(maxAge) / 5
 	return &entry{
 		snap:   snap,
-		maxAge: maxAge - time.Duration(fifth) + time.Duration(rand.Int64N(2*fifth+1)),
+		maxAge: maxAge,
 		cost:   snap.SizeBytes() + entryOverhead + memoBytes,
 	}
 }

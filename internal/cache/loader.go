@@ -9,7 +9,8 @@ import (
 )
 
 // loader turns misses into as few loads as it can: those who miss the same key share one call, and calls that wait together are read by one
-// Source.Load. Calls wait in order of arrival, at most QueueMax of them.
+// Source.Load. Calls wait in order of arrival, at most QueueMax of them and for about QueueWait; how many loads run at once adapts to what
+// the store bears. So many keys that become invalid together, as after a gap, reach the store in line and not at once.
 type loader struct {
 	cfg    *Config
 	store  *store
@@ -24,12 +25,16 @@ type loader struct {
 	newest map[profile.Key]*call
 	queue  []*call
 	closed bool
+
+	limit   limit
+	running int // loads under way
 }
 
 // call is one load of one key, shared by all who wait for done.
 type call struct {
 	key       profile.Key
 	hash      uint64
+	came      time.Time
 	keep      bool  // someone wants it kept
 	begun     bool  // no longer in the queue
 	floorSeen int64 // the key's highest floor just before the load began
@@ -40,7 +45,10 @@ type call struct {
 }
 
 func newLoader(cfg *Config, s *store, f *floors, stats *counters, keep func(uint64, *entry)) *loader {
-	l := &loader{cfg: cfg, store: s, floors: f, stats: stats, keep: keep, newest: make(map[profile.Key]*call), full: make(chan struct{}, 1)}
+	l := &loader{
+		cfg: cfg, store: s, floors: f, stats: stats, keep: keep, newest: make(map[profile.Key]*call), full: make(chan struct{}, 1),
+		limit: newLimit(cfg.MaxLoads, cfg.LoadTimeout/2),
+	}
 	l.wake.L = &l.mu
 	return l
 }
@@ -64,7 +72,7 @@ func (l *loader) join(hash uint64, key profile.Key, keep bool) (c *call, begun b
 		l.stats.rejected.Add(1)
 		return nil, false, ErrOverloaded
 	}
-	c = &call{key: key, hash: hash, keep: keep, done: make(chan struct{})}
+	c = &call{key: key, hash: hash, came: time.Now(), keep: keep, done: make(chan struct{})}
 	l.newest[key] = c
 	l.queue = append(l.queue, c)
 	l.wake.Signal()
@@ -91,11 +99,13 @@ func (l *loader) work(ctx context.Context) {
 		for _, c := range batch {
 			keys = append(keys, c.key)
 		}
+		began := time.Now()
 		err := l.store.load(ctx, keys, snaps[:len(batch)])
 		if ctx.Err() != nil {
 			err = ErrStopped
 		}
 		l.finish(batch, snaps, err)
+		l.ended(began, err)
 		clear(batch)
 		clear(snaps)
 	}
@@ -106,8 +116,10 @@ func (l *loader) take(ctx context.Context, batch []*call) []*call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		for len(l.queue) == 0 && !l.closed {
+		l.shed()
+		for (len(l.queue) == 0 || !l.limit.allows(l.running)) && !l.closed {
 			l.wake.Wait()
+			l.shed()
 		}
 		if l.closed {
 			return batch
@@ -118,10 +130,11 @@ func (l *loader) take(ctx context.Context, batch []*call) []*call {
 		l.mu.Unlock()
 		l.gather(ctx)
 		l.mu.Lock()
-		if len(l.queue) > 0 && !l.closed {
+		if len(l.queue) > 0 && l.limit.allows(l.running) && !l.closed {
 			break
 		}
 	}
+	l.running++
 	n := min(len(l.queue), l.cfg.BatchMax)
 	batch = append(batch, l.queue[:n]...)
 	l.queue = append(l.queue[:0], l.queue[n:]...)
@@ -134,6 +147,44 @@ func (l *loader) take(ctx context.Context, batch []*call) []*call {
 		l.wake.Signal()
 	}
 	return batch
+}
+
+// shed refuses the calls that have waited too long: those who wait for them have better uses for what time they have left, and a store
+// that is behind gets no more to do. The caller holds mu.
+func (l *loader) shed() {
+	n := 0
+	for n < len(l.queue) && time.Since(l.queue[n].came) > l.cfg.QueueWait {
+		c := l.queue[n]
+		c.err = ErrOverloaded
+		if l.newest[c.key] == c {
+			delete(l.newest, c.key)
+		}
+		close(c.done)
+		n++
+	}
+	if n > 0 {
+		l.stats.rejected.Add(uint64(n))
+		l.queue = append(l.queue[:0], l.queue[n:]...)
+		clear(l.queue[len(l.queue) : len(l.queue)+n])
+	}
+}
+
+// ended notes that a load is over and lets the next begin.
+func (l *loader) ended(began time.Time, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running--
+	l.limit.ended(began, time.Now(), err != nil)
+	if len(l.queue) > 0 {
+		l.wake.Signal()
+	}
+}
+
+// limitNow is how many loads may run at once at present.
+func (l *loader) limitNow() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return int(l.limit.now)
 }
 
 // gather lets a batch grow for the window, or until it is full.
@@ -152,7 +203,7 @@ func (l *loader) gather(ctx context.Context) {
 func (l *loader) finish(batch []*call, snaps []*profile.Snapshot, err error) {
 	for i, c := range batch {
 		if err == nil {
-			c.entry = newEntry(snaps[i], l.cfg.MaxAge, l.cfg.MemoBytes)
+			c.entry = newEntry(snaps[i], l.cfg.life(), l.cfg.MemoBytes)
 			if l.wanted(c) {
 				l.keep(c.hash, c.entry)
 			}

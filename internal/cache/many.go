@@ -113,7 +113,7 @@ func (b *bulk) load(ctx context.Context, chunk []wanted) error {
 func (b *bulk) accept(chunk []wanted, lastTry bool) (refused []wanted, gravest cause) {
 	refused = chunk[:0]
 	for i, w := range chunk {
-		e := newEntry(b.snaps[i], b.cache.cfg.MaxAge, 0)
+		e := newEntry(b.snaps[i], b.cache.cfg.life(), 0)
 		r, why := b.cache.accept(w.hash, b.keys[w.index], b.demand, loaded{e, w.floorSeen, after}, lastTry)
 		if why != fits {
 			refused = append(refused, w)

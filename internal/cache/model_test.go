@@ -218,6 +218,7 @@ func (h *history) check(key profile.Key, d Demand, r Read, err error, need int, 
 	if err != nil {
 		switch {
 		case errors.Is(err, ErrAsOfNotReached) && !d.MinAsOf.IsZero(), errors.Is(err, profile.ErrUnavailable) && h.w.troubled():
+		case errors.Is(err, ErrOverloaded): // the loads before it were held up for longer than a key may wait
 		default:
 			h.fault("demand %+v ended in %v", d, err)
 		}

@@ -38,7 +38,7 @@ type Read struct {
 
 // Errors of Get and GetMany.
 var (
-	// ErrOverloaded: too many keys wait to be loaded; nothing was tried.
+	// ErrOverloaded: too many keys wait to be loaded, or this one waited too long; nothing was tried. Come back in a second.
 	ErrOverloaded = errors.New("load queue full")
 	// ErrAsOfInFuture: the demanded MinAsOf lies too far ahead of the database's clock to have come from it.
 	ErrAsOfInFuture = errors.New("demanded as-of lies in the future")

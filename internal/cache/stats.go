@@ -29,9 +29,13 @@ type Stats struct {
 	Changes      uint64 // changes that raised floors, repeats included
 	Gaps         uint64
 
-	Entries int64
-	Bytes   int64
-	Waiting int // keys in the load queue
+	// Phases counts, by phase, how many times the feed came into it. The start does not count.
+	Phases [phases]uint64
+
+	Entries   int64
+	Bytes     int64
+	Waiting   int // keys in the load queue
+	LoadLimit int // concurrent loads that the store bears at present
 }
 
 // Misses counts the reads that needed a load, by why.
@@ -53,6 +57,8 @@ type counters struct {
 
 	loads, batches, loadErrors, loadNanos, coalesced, rejected, rereads, uncached, stale atomic.Uint64
 	fills, fillsRefused, oversize, changes, gaps                                         atomic.Uint64
+
+	phases [phases]atomic.Uint64
 }
 
 // stripe is padded to two cache lines of 64 bytes.
@@ -89,6 +95,10 @@ func (c *Cache) Stats() Stats {
 		}
 		out.FalseInvalidations += s.striped[i].shared.Load()
 	}
+	for i := range out.Phases {
+		out.Phases[i] = s.phases[i].Load()
+	}
+	out.LoadLimit = c.loader.limitNow()
 	out.Hits = looks[fits]
 	out.Misses = Misses{
 		Absent: looks[absent], Schema: looks[oldSchema], GlobalFloor: looks[globalFloor], Floor: looks[slotFloor],

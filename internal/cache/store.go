@@ -46,7 +46,11 @@ func (s *store) load(ctx context.Context, keys []profile.Key, dst []*profile.Sna
 		s.stats.loadErrors.Add(1)
 		return fmt.Errorf("load: %w", err)
 	}
-	s.clock.Observe(dst[0].AsOf, began)
+	// A load may be served by a node that is behind, so its stamp may show that the database's clock is later than was thought, never that
+	// it is earlier.
+	if asOf := dst[0].AsOf; asOf.After(s.clock.Now()) {
+		s.clock.Observe(asOf, began)
+	}
 	return nil
 }
 

@@ -83,7 +83,8 @@ func TestFollowerJudgesBatches(t *testing.T) {
 		},
 		{
 			name:    "higher epoch from a cursor above our watermark, but below the start",
-			batches: []Batch{first, with(next, func(b *Batch) { b.Epoch, b.Seq, b.Base = 6, 1, at(97) })}, watermark: at(99), floor: at(100),
+			batches: []Batch{first, with(next, func(b *Batch) { b.Epoch, b.Seq, b.Base = 6, 1, at(97) })},
+			gap:     at(97), watermark: at(99), floor: at(100), count: func(s FollowerStats) uint64 { return s.Gaps }, want: 0,
 		},
 		{
 			name: "higher epoch from a cursor above all we know, however far the epoch jumped",

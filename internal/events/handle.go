@@ -41,7 +41,7 @@ func (f *Follower) Batch(b *Batch) {
 		}
 		f.apply(changes, hlc.Timestamp{})
 		return
-	case inOrder, broken:
+	case inOrder, broken, leapt:
 		if former != b.Epoch && former != 0 {
 			f.count.higher.Add(1)
 		}
@@ -62,7 +62,7 @@ func (f *Follower) settle(p *partition, b *Batch, how standing, sound, first boo
 	case p.doubt:
 		p.doubt = false
 		f.gap(hlc.Max(at, b.High), "after an implausible stamp", b)
-	case how == broken && first:
+	case how == broken && first, how == leapt:
 		f.cover(at)
 	case how == broken:
 		f.gap(at, "missing batches", b)

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"eligibility/internal/hlc"
@@ -29,6 +30,8 @@ type lane struct {
 	marks    []mark        // oldest first
 	high     hlc.Timestamp // as Batch.High, for the next batch
 	acked    hlc.Timestamp // greatest resolved stamp that the bus has acknowledged
+	arrived  uint64        // changes ever taken out whose batch the bus has acknowledged
+	waiters  []waiter      // oldest first
 	finished bool          // no more will be put
 
 	seq  uint64        // the sender's: last sequence number given out
@@ -97,6 +100,7 @@ func (l *lane) send(ctx context.Context, bus Publisher, retry backoff, count *re
 	b := Batch{Partition: l.partition, Epoch: l.epoch, Base: l.base, Changes: make([]Change, 0, MaxBatchChanges)}
 	for {
 		some, end := l.take(&b, count)
+		upTo := l.out()
 		if end {
 			return
 		}
@@ -125,7 +129,7 @@ func (l *lane) send(ctx context.Context, bus Publisher, retry backoff, count *re
 		retry.reset()
 		count.batches.Add(1)
 		count.changes.Add(uint64(len(b.Changes)))
-		l.ack(b.Resolved)
+		l.ack(upTo, b.Resolved)
 	}
 }
 
@@ -170,10 +174,21 @@ func (l *lane) take(b *Batch, count *relayCounters) (some, end bool) {
 	return true, false
 }
 
-func (l *lane) ack(resolved hlc.Timestamp) {
+// ack notes that the bus has everything up to the upTo-th change ever taken, and the resolved stamp.
+func (l *lane) ack(upTo uint64, resolved hlc.Timestamp) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.arrived = upTo
 	l.acked = hlc.Max(l.acked, resolved)
+	due := 0
+	for due < len(l.waiters) && l.met(&l.waiters[due]) {
+		due++
+	}
+	met := slices.Clone(l.waiters[:due])
+	l.waiters = slices.Delete(l.waiters, 0, due)
+	l.mu.Unlock()
+	for i := range met {
+		met[i].done()
+	}
 }
 
 // acknowledged is the greatest resolved stamp that the bus has acknowledged on this lane, zero when none yet.

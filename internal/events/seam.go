@@ -11,6 +11,9 @@ import (
 type FeedBatch struct {
 	Changes  []Change
 	Resolved hlc.Timestamp
+	// Acknowledged, when not nil, is called once the bus has acknowledged all of the batch, by a goroutine of the relay: it must not block.
+	// When the term ends first it is never called. It is for feeds that are pushed and have to say when they may forget.
+	Acknowledged func()
 }
 
 // Feed is the store's ordered stream of changes, at least once.

@@ -20,10 +20,11 @@ const (
 	repeat            // its content was applied before
 	outdated          // of a relay that was replaced
 	broken            // something before it is missing
+	leapt             // nothing is missing by the stamps, but its epoch began after the last gap was reported
 )
 
 // advance judges b and, unless it is a repeat or outdated, makes it the last one. covered is the greatest stamp of all gaps so far. For
-// broken, at is the stamp up to which changes may be missing.
+// broken and leapt, at is the stamp up to which changes may be missing.
 //
 // No change at or below the partition's resolved stamp is missing, and none at or below covered matters. So a new epoch that sends
 // everything after a Base at or below either brings all that is missing. The same holds for the first batch of all when it opens its
@@ -41,8 +42,13 @@ func (p *partition) advance(b *Batch, covered hlc.Timestamp) (how standing, at h
 		}
 	default:
 		known := hlc.Max(p.resolved, covered)
-		if b.Base.After(known) {
+		switch {
+		case b.Base.After(known):
 			how, at = broken, b.Base
+		case p.seen && b.Base.After(p.resolved):
+			// What was committed before Base is covered by the stamp of an earlier gap. But that stamp was an upper bound of the time then, and
+			// who reads again at a gap, as the rulesets do, may have read before the commit.
+			how, at = leapt, b.Base
 		}
 		// A higher epoch that did not begin here lost batches on the way. A first batch has only missed what the start does not cover.
 		if b.Seq != 1 && (p.seen || b.High.After(known)) {

@@ -15,9 +15,6 @@ import (
 // farewell bounds the last save and the release of the lease when the caller's context has ended already.
 const farewell = 2 * time.Second
 
-// askEvery is the least time between two questions to the database's clock about stamps that look implausible.
-const askEvery = time.Second
-
 // term is the time a relay holds one epoch. Its feed side is one goroutine: what it alone touches needs no lock.
 type term struct {
 	relay *Relay
@@ -27,7 +24,6 @@ type term struct {
 
 	// The feed's side.
 	clock    hlc.Estimate
-	asked    time.Time     // when the database's clock was last asked
 	high     hlc.Timestamp // greatest plausible commit time so far
 	resolved hlc.Timestamp // last resolved stamp taken: where the feed is followed from
 	progress bool          // the feed has advanced since it was last begun
@@ -83,14 +79,22 @@ func (t *term) guard(ctx context.Context, stopSending context.CancelFunc) error 
 	defer renew.Stop()
 	defer save.Stop()
 	for {
-		var err error
+		var renewDue, saveDue bool
 		select {
 		case <-renew.C:
-			err = t.relay.lease.Renew(ctx, t.relay.cfg.Holder, t.epoch)
+			renewDue, saveDue = true, due(save)
 		case <-save.C:
-			err = t.save(ctx)
+			renewDue, saveDue = due(renew), true
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		// Both are due when the process was held up, and then the lease comes first: it is what may soon be another's.
+		var err error
+		if renewDue {
+			err = t.relay.lease.Renew(ctx, t.relay.cfg.Holder, t.epoch)
+		}
+		if saveDue && err == nil {
+			err = t.save(ctx)
 		}
 		if errors.Is(err, ErrLeaseLost) {
 			stopSending()
@@ -99,6 +103,16 @@ func (t *term) guard(ctx context.Context, stopSending context.CancelFunc) error 
 		if err != nil && ctx.Err() == nil && t.leaseQuiet.allow() {
 			t.relay.log.Warn("relay cannot reach the lease", "epoch", t.epoch, "error", err)
 		}
+	}
+}
+
+// due reports whether the ticker has ticked since it was last asked.
+func due(ticker *time.Ticker) bool {
+	select {
+	case <-ticker.C:
+		return true
+	default:
+		return false
 	}
 }
 

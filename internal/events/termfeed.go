@@ -38,28 +38,39 @@ func (t *term) follow(ctx context.Context) error {
 func (t *term) take(ctx context.Context, b FeedBatch) error {
 	for i := range b.Changes {
 		c := b.Changes[i]
-		plausible, err := t.plausible(ctx, c.At)
+		plausible, now, err := t.plausible(ctx, c.At)
 		if err != nil {
 			return err
 		}
 		if plausible {
 			t.high = hlc.Max(t.high, c.At)
 		} else {
-			// It goes out as it is, and followers take it for a gap. In High it would make every later batch of the epoch implausible too.
+			// It goes out as it is, and followers take it for a gap. In High it would make every later batch of the epoch implausible too. What it
+			// stands for has been committed: before the present, or at a node whose clock is a little ahead.
+			t.high = hlc.Max(t.high, now.Add(nodesDiffer))
 			t.alarm("change", c.At)
 		}
 		if err := t.lanes[Partition(c.Project, c.Key, len(t.lanes))].put(ctx, c, t.high); err != nil {
 			return err
 		}
 	}
-	if b.Resolved.IsZero() {
-		return nil
+	if !b.Resolved.IsZero() {
+		if err := t.resolve(ctx, b.Resolved); err != nil {
+			return err
+		}
 	}
-	return t.resolve(ctx, b.Resolved)
+	if b.Acknowledged != nil {
+		told := b.Resolved
+		if told != t.resolved {
+			told = hlc.Timestamp{} // it was refused, so no lane will ever tell it
+		}
+		awaitAll(t.lanes, told, b.Acknowledged)
+	}
+	return nil
 }
 
 func (t *term) resolve(ctx context.Context, at hlc.Timestamp) error {
-	plausible, err := t.plausible(ctx, at)
+	plausible, _, err := t.plausible(ctx, at)
 	switch {
 	case err != nil:
 		return err
@@ -80,21 +91,19 @@ func (t *term) resolve(ctx context.Context, at hlc.Timestamp) error {
 	return nil
 }
 
-// plausible reports whether at lies at most MaxAhead ahead of the database's clock. Before it says no it asks the database, at most once in
-// askEvery: our estimate may lag, after the process was suspended or the database's clock was set.
-func (t *term) plausible(ctx context.Context, at hlc.Timestamp) (bool, error) {
+// plausible reports whether at lies at most MaxAhead ahead of the database's clock. Before it says no it asks the database: our estimate
+// may lag, after the process was suspended or the database's clock was set, and a change that is left out of High for nothing may be
+// passed by a watermark without its floor. A feed that is full of such stamps is slowed by the asking, which it deserves. When
+// not plausible, now is what the database said.
+func (t *term) plausible(ctx context.Context, at hlc.Timestamp) (ok bool, now hlc.Timestamp, err error) {
 	ahead := t.relay.cfg.MaxAhead
 	if !at.After(t.clock.Now().Add(ahead)) {
-		return true, nil
+		return true, now, nil
 	}
-	if time.Since(t.asked) < askEvery {
-		return false, nil
+	if now, err = t.askClock(ctx); err != nil {
+		return false, now, fmt.Errorf("read the database's clock: %w", err)
 	}
-	now, err := t.askClock(ctx)
-	if err != nil {
-		return false, fmt.Errorf("read the database's clock: %w", err)
-	}
-	return !at.After(now.Add(ahead)), nil
+	return !at.After(now.Add(ahead)), now, nil
 }
 
 // askClock reads the database's clock.
@@ -104,10 +113,12 @@ func (t *term) askClock(ctx context.Context) (hlc.Timestamp, error) {
 	if err != nil {
 		return hlc.Timestamp{}, err
 	}
-	t.asked = requested
 	t.clock.Observe(now, requested)
 	return now, nil
 }
+
+// nodesDiffer is the skew that CockroachDB tolerates between the clocks of its nodes.
+const nodesDiffer = 500 * time.Millisecond
 
 func (t *term) alarm(what string, at hlc.Timestamp) {
 	t.relay.count.implausible.Add(1)

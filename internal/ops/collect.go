@@ -37,8 +37,13 @@ func Cache(c *cache.Cache) Collector {
 		s.Value(&CacheEntries, float64(stats.Entries))
 		s.Value(&CacheBytes, float64(stats.Bytes))
 		s.Value(&CacheWaiting, float64(stats.Waiting))
+		s.Value(&CacheLoadLimit, float64(stats.LoadLimit))
 		fresh := c.State()
 		s.Flag(&FreshnessHealthy, fresh.Healthy)
+		for _, phase := range cache.Phases() {
+			s.Flag(&FreshnessPhase, fresh.Phase == phase, phase.String())
+			s.Count(&FreshnessPhases, stats.Phases[phase], phase.String())
+		}
 		if !fresh.Watermark.IsZero() {
 			s.Value(&FreshnessLag, fresh.Lag.Seconds())
 		}

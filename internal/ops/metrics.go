@@ -38,6 +38,7 @@ var (
 	CacheEntries      = gauge("eligibility_cache_entries", "Snapshots in memory.")
 	CacheBytes        = gauge("eligibility_cache_size_bytes", "Memory that they count for.")
 	CacheWaiting      = gauge("eligibility_cache_waiting", "Users waiting to be loaded.")
+	CacheLoadLimit    = gauge("eligibility_cache_load_limit", "Loads that may run at once at present; fewer while the store fails or is slow.")
 
 	// The auditor, which compares the cache with the store.
 	AuditChecked      = counter("eligibility_audit_checked_total", "Cached users compared with the store, by time since their change.", "scale")
@@ -55,6 +56,8 @@ var (
 	// The feed.
 	FreshnessLag = gauge("eligibility_feed_lag_seconds",
 		"Freshness lag: the database's time minus the watermark; absent before the first.")
+	FreshnessPhase     = gauge("eligibility_feed_phase", "1 for the phase that the feed is in: live, lagging or detached.", "phase")
+	FreshnessPhases    = counter("eligibility_feed_phases_total", "Times the feed came into a phase.", "phase")
 	FreshnessHealthy   = gauge("eligibility_feed_healthy", "1 while the watermark grows and lies within the staleness bound.")
 	FollowerBatches    = counter("eligibility_feed_batches_total", "Batches received from the bus.")
 	FollowerChanges    = counter("eligibility_feed_changes_total", "Changes applied, repeats and hints included.")
@@ -88,6 +91,12 @@ var (
 	RulesQuarantined = gauge("eligibility_rules_quarantined_promotions", "Promotions that this replica cannot compile.")
 	KeysInForce      = gauge("eligibility_access_keys", "Keys in force, over all projects.")
 
+	// Changes that the database sends by itself.
+	WebhookRequests = counter("eligibility_webhook_requests_total", "Requests of changefeed jobs, by outcome.", "outcome")
+	WebhookChanges  = counter("eligibility_webhook_changes_total", "Changes that came by webhook and that the bus has acknowledged.")
+	WebhookUntold   = counter("eligibility_webhook_untold_rows_total", "Rows that could not be told: everything was assumed to have changed.")
+	WebhookLeads    = gauge("eligibility_webhook_leads", "1 while changes are taken in here.")
+
 	// The embedded store.
 	StoreCommits       = counter("eligibility_store_commits_total", "Durable commits.")
 	StoreCommitSeconds = counter("eligibility_store_commit_seconds_total", "Time from a commit's stamp to its fsync, summed.")
@@ -98,6 +107,16 @@ var (
 	StoreLogBytes      = gauge("eligibility_store_log_bytes", "Of it, the log.")
 	StoreBlockHits     = gauge("eligibility_store_block_cache_hit_ratio", "Share of block reads that needed no disk, 0 to 1.")
 	StoreReadOnly      = gauge("eligibility_store_read_only", "1 while writes are refused.")
+
+	// The store on CockroachDB.
+	StoreStatements = counter("eligibility_store_statements_total", "Statements that loaded users.")
+	StoreRetries    = counter("eligibility_store_retries_total", "What was tried again, by cause.", "cause")
+	PoolConns       = gauge("eligibility_store_pool_connections", "Connections to the database, by state.", "state")
+	PoolMax         = gauge("eligibility_store_pool_max_connections", "Connections that there may be.")
+	PoolAcquires    = counter("eligibility_store_pool_acquires_total", "Times a connection was taken.")
+	PoolWaited      = counter("eligibility_store_pool_waits_total", "Of them, those that had to wait for one.")
+	PoolWaitSeconds = counter("eligibility_store_pool_wait_seconds_total", "Time that was waited for a connection, summed.")
+	PoolOpened      = counter("eligibility_store_pool_opened_total", "Connections opened.")
 )
 
 // Metrics lists every definition.
@@ -108,15 +127,17 @@ func Metrics() []*Metric {
 		&ControlRequests, &ControlPanics,
 		&CacheHits, &CacheMisses, &CacheFalse, &CacheLoads, &CacheBatches, &CacheLoadErrors, &CacheLoadSeconds, &CacheCoalesced, &CacheRejected,
 		&CacheRereads, &CacheUncached, &CacheStale, &CacheFills, &CacheFillsRefused, &CacheEvictions, &CacheChanges, &CacheGaps, &CacheEntries,
-		&CacheBytes, &CacheWaiting, &StreamOpen, &StreamOpened, &StreamRefused, &StreamLooks, &StreamTold,
+		&CacheBytes, &CacheWaiting, &CacheLoadLimit, &StreamOpen, &StreamOpened, &StreamRefused, &StreamLooks, &StreamTold,
 		&AuditChecked, &AuditInconsistent, &AuditUndecided,
-		&FreshnessLag, &FreshnessHealthy, &FollowerBatches, &FollowerChanges, &FollowerHints, &FollowerGaps, &FollowerIgnored,
+		&FreshnessLag, &FreshnessHealthy, &FreshnessPhase, &FreshnessPhases, &FollowerBatches, &FollowerChanges, &FollowerHints, &FollowerGaps, &FollowerIgnored,
 		&FollowerInterrupts,
 		&RelayLeading, &RelayEpoch, &RelayTerms, &RelayLost, &RelayBatches, &RelayChanges, &RelayFailures, &RelayWaiting,
 		&BusConnected, &BusMessages, &BusBytes, &BusFailures, &BusReconnect,
+		&WebhookRequests, &WebhookChanges, &WebhookUntold, &WebhookLeads,
 		&RulesProjects, &RulesStale, &RulesPromotions, &RulesQuarantined, &KeysInForce,
 		&StoreCommits, &StoreCommitSeconds, &StoreInFlight, &StoreLoads, &StoreSwept, &StoreDiskBytes, &StoreLogBytes, &StoreBlockHits,
-		&StoreReadOnly,
+		&StoreReadOnly, &StoreStatements, &StoreRetries,
+		&PoolConns, &PoolMax, &PoolAcquires, &PoolWaited, &PoolWaitSeconds, &PoolOpened,
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
+const patience = 20 * time.Second
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 

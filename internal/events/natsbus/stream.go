@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -74,16 +76,39 @@ func (b *Bus) streamInfo(ctx context.Context) (*jetstream.StreamInfo, error) {
 	return stream.CachedInfo(), nil
 }
 
-// check refuses a stream that would break the promises of the bus. Limits that an operator has chosen are his.
+// check refuses a stream that would break the promises of the bus, and says how it differs. Limits that an operator has chosen are his.
 func (b *Bus) check(info *jetstream.StreamInfo) error {
-	cfg := info.Config
-	stated, found := cfg.Metadata[partitionsField]
-	if !found || len(cfg.Subjects) != 1 || cfg.Subjects[0] != changesPrefix+"*" ||
-		cfg.Retention != jetstream.LimitsPolicy || cfg.Discard != jetstream.DiscardOld {
-		return fmt.Errorf("bus: %w: stream %s", ErrForeignStream, StreamName)
+	if found := differences(&info.Config); len(found) > 0 {
+		return fmt.Errorf("bus: %w: stream %s: %s", ErrForeignStream, StreamName, strings.Join(found, "; "))
 	}
-	if stated != strconv.Itoa(b.cfg.Partitions) {
+	if stated := info.Config.Metadata[partitionsField]; stated != strconv.Itoa(b.cfg.Partitions) {
 		return fmt.Errorf("bus: %w: stream %s has %s, this client is configured for %d", ErrPartitions, StreamName, stated, b.cfg.Partitions)
 	}
 	return nil
+}
+
+// differences says what keeps a stream from being ours, with what it would have to be.
+func differences(cfg *jetstream.StreamConfig) (found []string) {
+	differs := func(what string, has, want any) {
+		found = append(found, fmt.Sprintf("%s: %v, want %v", what, has, want))
+	}
+	if _, stated := cfg.Metadata[partitionsField]; !stated {
+		differs("metadata "+partitionsField, "not there", "the number of partitions")
+	}
+	if want := []string{changesPrefix + "*"}; !slices.Equal(cfg.Subjects, want) {
+		differs("subjects", cfg.Subjects, want)
+	}
+	if cfg.Retention != jetstream.LimitsPolicy {
+		differs("retention", cfg.Retention, jetstream.LimitsPolicy)
+	}
+	if cfg.Discard != jetstream.DiscardOld {
+		differs("discard", cfg.Discard, jetstream.DiscardOld)
+	}
+	if cfg.NoAck {
+		differs("no_ack", true, false) // the relay would take nothing for acknowledged
+	}
+	if cfg.MaxMsgsPerSubject > 0 {
+		differs("max_msgs_per_subject", cfg.MaxMsgsPerSubject, "no limit")
+	}
+	return found
 }

@@ -27,18 +27,24 @@ func TestAnotherNumberOfPartitionsIsRefused(t *testing.T) {
 }
 
 func TestAForeignStreamIsRefused(t *testing.T) {
+	ours := map[string]string{partitionsField: "4"}
 	cases := []struct {
 		name string
 		cfg  jetstream.StreamConfig
+		says string
 	}{
-		{name: "no metadata", cfg: jetstream.StreamConfig{Subjects: []string{changesPrefix + "*"}}},
-		{name: "other subjects", cfg: jetstream.StreamConfig{Subjects: []string{"other.*"}, Metadata: map[string]string{partitionsField: "4"}}},
+		{name: "no metadata", cfg: jetstream.StreamConfig{Subjects: []string{changesPrefix + "*"}}, says: "metadata " + partitionsField},
+		{name: "other subjects", cfg: jetstream.StreamConfig{Subjects: []string{"other.*"}, Metadata: ours}, says: "subjects: [other.*], want [eligibility.changes.*]"},
 		{name: "refuses new messages when full", cfg: jetstream.StreamConfig{
-			Subjects: []string{changesPrefix + "*"}, Discard: jetstream.DiscardNew, Metadata: map[string]string{partitionsField: "4"},
-		}},
+			Subjects: []string{changesPrefix + "*"}, Discard: jetstream.DiscardNew, Metadata: ours,
+		}, says: "discard: DiscardNew, want DiscardOld"},
 		{name: "work queue", cfg: jetstream.StreamConfig{
-			Subjects: []string{changesPrefix + "*"}, Retention: jetstream.WorkQueuePolicy, Metadata: map[string]string{partitionsField: "4"},
-		}},
+			Subjects: []string{changesPrefix + "*"}, Retention: jetstream.WorkQueuePolicy, Metadata: ours,
+		}, says: "retention: WorkQueue, want Limits"},
+		{name: "never acknowledges", cfg: jetstream.StreamConfig{Subjects: []string{changesPrefix + "*"}, NoAck: true, Metadata: ours}, says: "no_ack"},
+		{name: "keeps one message of a partition", cfg: jetstream.StreamConfig{
+			Subjects: []string{changesPrefix + "*"}, MaxMsgsPerSubject: 1, Metadata: ours,
+		}, says: "max_msgs_per_subject: 1"},
 	}
 	b := embedded(t, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -53,8 +59,8 @@ func TestAForeignStreamIsRefused(t *testing.T) {
 			if _, err := b.js.CreateStream(ctx, c.cfg); err != nil {
 				t.Fatal(err)
 			}
-			if err := b.ensureStream(ctx); !errors.Is(err, ErrForeignStream) {
-				t.Fatalf("ensureStream = %v; want ErrForeignStream", err)
+			if err := b.ensureStream(ctx); !errors.Is(err, ErrForeignStream) || !strings.Contains(err.Error(), c.says) {
+				t.Fatalf("ensureStream = %v; want ErrForeignStream that says %q", err, c.says)
 			}
 			if err := b.Subscribe(ctx, make(chan struct{}), newRecorder()); !errors.Is(err, ErrForeignStream) {
 				t.Fatalf("Subscribe = %v; want ErrForeignStream", err)

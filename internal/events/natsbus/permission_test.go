@@ -1,0 +1,139 @@
+package natsbus
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"eligibility/internal/events"
+)
+
+// lines keeps what a bus logs.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// strict starts a server that allows its two users what they need and nothing else.
+func strict(t *testing.T) *server.Server {
+	t.Helper()
+	user := func(name string, p Permissions) *server.User {
+		return &server.User{Username: name, Password: "secret", Permissions: &server.Permissions{
+			Publish: &server.SubjectPermission{Allow: p.Publish}, Subscribe: &server.SubjectPermission{Allow: p.Subscribe},
+		}}
+	}
+	return brokerWith(t, t.TempDir(), -1, func(o *server.Options) {
+		o.Users = []*server.User{user("relay", RelayPermissions()), user("replica", ReplicaPermissions())}
+	})
+}
+
+// as is a bus of a user of the server, and what it logs.
+func as(t *testing.T, s *server.Server, user string) (*Bus, *lines) {
+	t.Helper()
+	u, err := url.Parse(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(user, "secret")
+	log := &lines{}
+	return connected(t, u.String(), func(c *Config) {
+		c.Logger, c.RequestTimeout, c.PublishTimeout = slog.New(slog.NewTextHandler(log, nil)), time.Second, time.Second
+	}), log
+}
+
+func TestLeastPermissionsSuffice(t *testing.T) {
+	s := strict(t)
+	relay, relayLog := as(t, s, "relay")
+	replica, replicaLog := as(t, s, "replica")
+	r := newRecorder()
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, over := make(chan struct{}), make(chan error, 1)
+	go func() { over <- replica.Subscribe(ctx, ready, r) }()
+	<-ready
+	keys := make([]string, 500)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("%0200d", i) // large enough that flow control is asked for
+	}
+	const batches = 100
+	for i := range batches {
+		publish(t, relay, batch(0, uint64(i+1), keys...))
+	}
+	replica.PublishHint(&events.Hint{Changes: batch(0, 9, "h1").Changes})
+	r.until(t, "all batches and the hint", func() bool { return len(r.batches) == batches && len(r.hints) == 1 })
+	heard := make(chan *events.Announcement, 1)
+	listening, listened := make(chan struct{}), make(chan error, 1)
+	go func() { listened <- replica.Listen(ctx, listening, func(a *events.Announcement) { heard <- a }) }()
+	<-listening
+	replica.Announce(&events.Announcement{Replica: "a"})
+	<-heard
+	cancel()
+	if err := <-over; err != nil {
+		t.Errorf("Subscribe: %v", err)
+	}
+	if err := <-listened; err != nil {
+		t.Errorf("Listen: %v", err)
+	}
+	for name, log := range map[string]*lines{"relay": relayLog, "replica": replicaLog} {
+		if text := log.String(); strings.Contains(text, "fault") || strings.Contains(text, "ermission") {
+			t.Errorf("the %s was refused something:\n%s", name, text)
+		}
+	}
+	if got := r.lost(); len(got) != 0 {
+		t.Errorf("losses: %v", got)
+	}
+}
+
+func TestNobodyMayDoMore(t *testing.T) {
+	s := strict(t)
+	relay, _ := as(t, s, "relay")
+	replica, log := as(t, s, "replica")
+	publish(t, relay, batch(0, 1, "u1"))
+	if err := replica.Publish(context.Background(), batch(0, 2, "forged")); err == nil {
+		t.Error("a replica may publish changes")
+	}
+	if err := replica.js.DeleteStream(context.Background(), StreamName); err == nil {
+		t.Error("a replica may delete the stream")
+	}
+	if err := relay.Subscribe(t.Context(), make(chan struct{}), newRecorder()); err == nil {
+		t.Error("a relay may read")
+	}
+	if !strings.Contains(log.String(), "ermissions Violation") {
+		t.Errorf("the operator is not told why:\n%s", log)
+	}
+}
+
+// The documentation names every subject of the permissions.
+func TestPermissionsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []Permissions{RelayPermissions(), ReplicaPermissions()} {
+		for _, subject := range append(p.Publish, p.Subscribe...) {
+			if !bytes.Contains(text, []byte(`"`+subject+`"`)) {
+				t.Errorf("docs/operations.md lacks %q", subject)
+			}
+		}
+	}
+}
