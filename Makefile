@@ -25,8 +25,15 @@ build: ## build bin/eligibility
 	@mkdir -p $(BIN)
 	$(GO) build -trimpath -o $(BIN)/eligibility ./cmd/eligibility
 
-test-deps: ## install what the tests need beside Go (today: nothing)
-	@echo "the tests need nothing beside Go"
+test-deps: ## install what the tests need beside Go: PostgreSQL's programs, without starting a server
+	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
+	  echo "PostgreSQL is there"; \
+	else \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo mkdir -p /etc/postgresql-common; \
+	  [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' | $$sudo tee /etc/postgresql-common/createcluster.conf >/dev/null; \
+	  $$sudo apt-get update; $$sudo apt-get install -y --no-install-recommends postgresql; \
+	fi
 
 test: ## run every test; what a laptop lacks is named, in CI its absence fails
 	$(GO) test -timeout 14m ./...
@@ -53,8 +60,11 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 	  $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
 	done
 
-soak: ## the kill tests with 500 kills, 50 million evaluations against cel-go, and the fuzz targets for longer
-	ELIGIBILITY_TEST_KILLS=500 $(GO) test -timeout 60m -run Kill ./internal/app/...
+soak: ## the kill tests with 500 kills, 10 million simulated histories, 50 million evaluations against cel-go, and the fuzz targets for longer
+	ELIGIBILITY_TEST_KILLS=500 $(GO) test -timeout 60m -run TestKillLoses ./internal/app/...
+	ELIGIBILITY_TEST_KILLS=50 $(GO) test -timeout 60m -v -run TestKillOf ./internal/app
+	ELIGIBILITY_TEST_KILLS=100 $(GO) test -timeout 60m -run Kill ./internal/store/crdb
+	ELIGIBILITY_TEST_SCHEDULES=10000000 $(GO) test -timeout 600m -count=1 -v -run TestSchedules ./internal/sim
 	ELIGIBILITY_TEST_EVALUATIONS=50000000 $(GO) test -timeout 60m -count=1 -v -run TestEngineAgreesWithCEL ./internal/rules
 	$(MAKE) fuzz FUZZTIME=5m
 

@@ -31,10 +31,15 @@ type cli struct {
 
 	Serve      serveCmd      `cmd:"" help:"Run a replica: the decision plane, the control plane and the ops plane." set:"data_dir=${own_dir}"`
 	Demo       demoCmd       `cmd:"" help:"Run a replica with a made-up shop, simulated shoppers and a live view." set:"data_dir="`
+	Relay      relayCmd      `cmd:"" help:"Carry changes from a database to the bus, beside the replicas."`
+	Migrate    migrateCmd    `cmd:"" help:"Make or renew the tables of a database."`
 	Promotions promotionsCmd `cmd:"" help:"Keep promotions in files: check, test, compare and publish them."`
 	Explain    explainCmd    `cmd:"" help:"Say why a user does or does not qualify for a promotion."`
+	Precheck   precheckCmd   `cmd:"" help:"Ask which of a campaign's users may be sent a promotion, now."`
 	Keys       keysCmd       `cmd:"" help:"List, make, rotate and revoke the API keys of a project."`
 	Gen        genCmd        `cmd:"" help:"Write made-up users or user events as NDJSON."`
+	Bootstrap  bootstrapCmd  `cmd:"" help:"Make a CockroachDB cluster as a document declares it."`
+	Doctor     doctorCmd     `cmd:"" help:"Look over the database, the data directory and its files, and say what to mend."`
 	Version    versionCmd    `cmd:"" help:"Say which build this is."`
 	Completion completionCmd `cmd:"" help:"Write a completion script for a shell."`
 }
@@ -67,7 +72,8 @@ func run(args []string, std streams) int {
 // newParser makes the parser of the grammar; file is where it looks for what neither the command line nor the environment sets.
 func newParser(c *cli, file *fileValues, std streams) *kong.Kong {
 	parser, err := kong.New(c, kong.Name("eligibility"), kong.Description(description), kong.Writers(std.out, std.err), kong.Resolvers(file),
-		kong.Vars(flagDefaults()), kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
+		kong.Vars(flagDefaults()), kong.Vars(doctorDefaults()),
+		kong.ConfigureHelp(kong.HelpOptions{FlagsLast: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
 		kong.ExplicitGroups(groups()), kong.NamedMapper("bytes", byteSizeMapper{}))
 	if err != nil {
 		panic(err) // the grammar above is wrong

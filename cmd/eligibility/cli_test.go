@@ -43,7 +43,7 @@ func TestInvocations(t *testing.T) {
 		{name: "beyond loopback without TLS", line: "serve --listen 0.0.0.0:0", code: 2, err: []string{"other machines", "--insecure"}},
 		{name: "no cache", line: "serve --cache-bytes 0", code: 2, err: []string{"cache-bytes: 0 is below 1 MiB"}},
 		{name: "negative cache", line: "serve --cache-bytes=-1", code: 2, err: []string{"cache-bytes: -1 is below 1 MiB"}},
-		{name: "two faults at once", line: "serve --store paper --nats pigeon", code: 2, err: []string{`"paper"`, `"pigeon"`}},
+		{name: "two faults at once", line: "serve --store paper --nats pigeon", code: 2, err: []string{`"paper"`, `a NATS URL begins with`}},
 		{name: "key without certificate", line: "serve --tls-key key.pem", code: 2, err: []string{"tls-cert and tls-key go together"}},
 		{name: "demo beyond loopback", line: "demo --listen :0 --insecure", code: 2, err: []string{"binds to loopback only"}},
 		{name: "demo without shoppers", line: "demo --users 0", code: 2, err: []string{"users: 0 is outside of 1"}},

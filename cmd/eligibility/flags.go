@@ -2,14 +2,9 @@ package main
 
 import (
 	"net/netip"
-	"strconv"
 	"time"
 
 	"eligibility/internal/app"
-	"eligibility/internal/demo/shop"
-	"eligibility/internal/demo/traffic"
-
-	"github.com/alecthomas/kong"
 )
 
 // replicaFlags is everything that a replica can be told. Defaults come from app.Defaults, so that the command line and a library embedder
@@ -27,13 +22,16 @@ type replicaFlags struct {
 	ClientRate     float64        `group:"listen" help:"Requests per second of one client key and address; 0 sets no limit." default:"${client_rate}" env:"ELIGIBILITY_CLIENT_RATE"`
 	Pprof          bool           `group:"listen" help:"Serve profiles also when the ops plane is not on loopback." env:"ELIGIBILITY_PPROF"`
 
-	Store          string        `group:"data" help:"Where data lives: embedded, in the data directory." default:"${store}" env:"ELIGIBILITY_STORE"`
-	DataDir        string        `group:"data" help:"Directory of the store and the key files; it is made when absent. The demo takes a temporary one when none is named." default:"${data_dir}" env:"ELIGIBILITY_DATA_DIR" type:"path"`
-	Nats           string        `group:"data" help:"The bus between replicas: embedded, inside this process." default:"${nats}" env:"ELIGIBILITY_NATS"`
-	Retention      time.Duration `group:"data" help:"How long user events count; no window of a rule is longer." default:"${retention}" env:"ELIGIBILITY_RETENTION"`
-	RootKeyFile    string        `group:"data" help:"File with the root key; by default root.key in the data directory, written at the first start." env:"ELIGIBILITY_ROOT_KEY_FILE" placeholder:"FILE" type:"path"`
-	SecretKeyFile  string        `group:"data" help:"File with the key that seals stored secrets; by default secret.key in the data directory." env:"ELIGIBILITY_SECRET_KEY_FILE" placeholder:"FILE" type:"path"`
-	StalenessBound time.Duration `group:"fresh" help:"No answer is older than this while the feed is healthy." default:"${bound}" env:"ELIGIBILITY_STALENESS_BOUND"`
+	storeFlags
+	Retention     time.Duration `group:"data" help:"How long user events count; no window of a rule is longer." default:"${retention}" env:"ELIGIBILITY_RETENTION"`
+	RootKeyFile   string        `group:"data" help:"File with the root key; by default root.key in the data directory, written at the first start. Replicas on crdb are given one." env:"ELIGIBILITY_ROOT_KEY_FILE" placeholder:"FILE" type:"path"`
+	SecretKeyFile string        `group:"data" help:"File with the key that seals stored secrets; by default secret.key in the data directory. Replicas on crdb are given one." env:"ELIGIBILITY_SECRET_KEY_FILE" placeholder:"FILE" type:"path"`
+
+	busFlags
+	Relay bool `group:"bus" help:"This process may carry the changes from the store to the bus; one of all at a time does." default:"true" negatable:"" env:"ELIGIBILITY_RELAY"`
+	feedFlags
+
+	StalenessBound time.Duration `group:"fresh" help:"No answer is older than this while the feed is healthy; 0 is ${bound_embedded} with the embedded store and ${bound_crdb} with crdb." default:"${bound}" env:"ELIGIBILITY_STALENESS_BOUND"`
 	CacheBytes     int64         `group:"fresh" help:"Memory for cached users: a number, or one with KiB, MiB or GiB." default:"${cache_bytes}" env:"ELIGIBILITY_CACHE_BYTES" type:"bytes"`
 	AuditRate      float64       `group:"fresh" help:"Changes a second after which this replica's cache is compared with the store; 0 for none." default:"${audit_rate}" env:"ELIGIBILITY_AUDIT_RATE"`
 
@@ -42,37 +40,16 @@ type replicaFlags struct {
 	ReadyFile    string        `group:"life" help:"File that is written, in one step, once the replica is ready: JSON with its addresses." env:"ELIGIBILITY_READY_FILE" placeholder:"FILE" type:"path"`
 }
 
-func groups() []kong.Group {
-	return []kong.Group{
-		{Key: "listen", Title: "Listeners:"},
-		{Key: "data", Title: "Data:"},
-		{Key: "fresh", Title: "Freshness and memory:"},
-		{Key: "life", Title: "Start and stop:"},
-		{Key: "shop", Title: "The made-up shop:"},
-	}
-}
-
-// flagDefaults are the variables of the grammar's default tags.
-func flagDefaults() map[string]string {
-	d := app.Defaults()
-	return map[string]string{
-		"listen": d.Listen, "admin_listen": d.AdminListen, "ops_listen": d.OpsListen, "store": d.Store, "own_dir": d.DataDir, "nats": d.Nats,
-		"retention": printed(d.Retention), "bound": printed(d.Bound), "cache_bytes": printedBytes(d.CacheBytes),
-		"drain_delay": printed(d.DrainDelay), "drain_timeout": printed(d.DrainTimeout),
-		"client_rate": strconv.FormatFloat(d.ClientRate, 'g', -1, 64), "audit_rate": strconv.FormatFloat(d.AuditRate, 'g', -1, 64),
-		"data_dir":    "", // set by each verb
-		"demo_users":  strconv.Itoa(shop.DefaultUsers), "demo_rate": strconv.FormatFloat(traffic.Defaults().Rate, 'g', -1, 64),
-	}
-}
-
 // config is the flags as a replica takes them.
 func (f *replicaFlags) config() app.Config {
 	cfg := app.Defaults()
 	cfg.Listen, cfg.AdminListen, cfg.OpsListen = f.Listen, f.AdminListen, f.OpsListen
 	cfg.TLSCert, cfg.TLSKey, cfg.Insecure, cfg.TrustedProxies = f.TLSCert, f.TLSKey, f.Insecure, f.TrustedProxies
 	cfg.ClientRate, cfg.Pprof = f.ClientRate, f.Pprof
-	cfg.Store, cfg.DataDir, cfg.Nats, cfg.Retention = f.Store, f.DataDir, f.Nats, f.Retention
-	cfg.RootKeyFile, cfg.SecretKeyFile = f.RootKeyFile, f.SecretKeyFile
+	f.storeFlags.fill(&cfg)
+	f.busFlags.fill(&cfg)
+	f.feedFlags.fill(&cfg)
+	cfg.Retention, cfg.RootKeyFile, cfg.SecretKeyFile, cfg.Relay = f.Retention, f.RootKeyFile, f.SecretKeyFile, f.Relay
 	cfg.Bound, cfg.CacheBytes, cfg.AuditRate = f.StalenessBound, f.CacheBytes, f.AuditRate
 	cfg.DrainDelay, cfg.DrainTimeout, cfg.ReadyFile = f.DrainDelay, f.DrainTimeout, f.ReadyFile
 	return cfg

@@ -20,7 +20,7 @@ func openReplica(cfg app.Config, logger *slog.Logger) (*app.App, error) {
 		return nil, usage{err}
 	}
 	replica, err := app.New(cfg, logger)
-	for _, fault := range []error{app.ErrLocked, app.ErrDemoKeys, access.ErrKeyFile, fs.ErrPermission, syscall.EROFS} {
+	for _, fault := range []error{app.ErrLocked, app.ErrDemoKeys, app.ErrSchema, access.ErrKeyFile, fs.ErrPermission, syscall.EROFS} {
 		if errors.Is(err, fault) {
 			return nil, usage{err}
 		}

@@ -39,7 +39,8 @@ type Tickets struct {
 // NewTickets makes a box office that seals under the installation's secret key.
 func NewTickets(sealer *Sealer, keys interface {
 	ByID(id string) (*Entry, bool)
-}) *Tickets {
+},
+) *Tickets {
 	return &Tickets{sealer: sealer, keys: keys, used: make(map[string]struct{}), before: make(map[string]struct{})}
 }
 

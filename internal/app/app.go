@@ -7,10 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"eligibility/internal/access"
 	"eligibility/internal/admin"
@@ -22,17 +18,17 @@ import (
 	"eligibility/internal/ops"
 	"eligibility/internal/rules"
 	"eligibility/internal/server"
-	"eligibility/internal/store/embedded"
 	"eligibility/internal/stream"
 )
 
 // App is one replica with everything inside.
 type App struct {
+	lifecycle
 	cfg    Config
 	logger *slog.Logger
 	id     string // of this replica in the fleet
 
-	store     *embedded.Store
+	store     *opened
 	authoring *rules.Service
 	clock     *hlc.Estimate
 	cache     *cache.Cache
@@ -41,7 +37,7 @@ type App struct {
 	live      *rules.Live
 	keyring   *access.Keyring
 	bus       *natsbus.Bus
-	relay     *events.Relay
+	relay     *conveyor // nil when this replica is not to relay
 	follower  *events.Follower
 	fleet     *events.Fleet
 	refresher *rules.Refresher
@@ -50,42 +46,21 @@ type App struct {
 	ops       *ops.Server
 
 	listeners listeners
-	phase     atomic.Int32 // of type phase
-	fault     chan error
-	started   time.Time
-
-	stopOnce sync.Once
-	stopErr  error
-	stops    []stop // in the order of starting; run backwards
 }
 
 // listeners are the bound addresses, known once Start has returned.
 type listeners struct{ decision, control, ops net.Listener }
 
-// stop ends one part.
-type stop struct {
-	name string
-	run  func(ctx context.Context) error
-}
-
-type phase int32
-
-const (
-	phaseStarting phase = iota
-	phaseReady
-	phaseDraining
-)
-
 // ErrDemoKeys: the data directory holds the demo's well-known keys, which must never guard real data.
 var ErrDemoKeys = errors.New("the data directory belongs to the demo: its keys are known to everybody; choose another --data-dir")
 
-// New opens the store, which takes the data directory's lock, and reads or makes the secrets. Nothing runs and nothing listens yet, so that a
+// New opens the store, which takes the data directory's lock or connects to the database, and reads or makes the secrets. Nothing runs and nothing listens yet, so that a
 // caller can put data into Store and Authoring first. After an error or without Start, Stop releases what New took.
 func New(cfg Config, logger *slog.Logger) (*App, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, logger: logger, id: replicaID(), clock: &hlc.Estimate{}, live: &rules.Live{}, fault: make(chan error, 1), started: time.Now()}
+	a := &App{lifecycle: newLifecycle(), cfg: cfg, logger: logger, id: processID(), clock: &hlc.Estimate{}, live: &rules.Live{}}
 	if limit := memoryLimit(); crowded(cfg.CacheBytes, limit) {
 		logger.Warn("the cache may take more than 80 % of the memory limit", "cache_bytes", cfg.CacheBytes, "limit_bytes", limit)
 	}
@@ -95,8 +70,8 @@ func New(cfg Config, logger *slog.Logger) (*App, error) {
 	return a, nil
 }
 
-// replicaID is unique among the replicas of one cluster at one time.
-func replicaID() string {
+// processID is unique among the processes of one cluster at one time.
+func processID() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "replica"
@@ -105,9 +80,7 @@ func replicaID() string {
 }
 
 func (a *App) build() error {
-	storeCfg := embedded.Defaults(filepath.Join(a.cfg.DataDir, "store"))
-	storeCfg.Retention, storeCfg.Logger = a.cfg.Retention, a.logger
-	store, err := embedded.Open(storeCfg)
+	store, err := openStore(&a.cfg, a.logger)
 	if err != nil {
 		return err
 	}
@@ -152,7 +125,7 @@ func (a *App) refuseDemoKeys() error {
 }
 
 // Store is the replica's store, for filling it before Start.
-func (a *App) Store() *embedded.Store { return a.store }
+func (a *App) Store() Store { return a.store }
 
 // Authoring is the life cycle of the replica's promotions, schema and settings.
 func (a *App) Authoring() *rules.Service { return a.authoring }
@@ -160,8 +133,4 @@ func (a *App) Authoring() *rules.Service { return a.authoring }
 // Addrs are the addresses of the decision, control and ops plane, with the ports that were picked. Valid after Start.
 func (a *App) Addrs() (decision, control, ops string) {
 	return a.listeners.decision.Addr().String(), a.listeners.control.Addr().String(), a.listeners.ops.Addr().String()
-}
-
-func (a *App) onStop(name string, run func(context.Context) error) {
-	a.stops = append(a.stops, stop{name, run})
 }

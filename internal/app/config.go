@@ -1,8 +1,6 @@
 package app
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -16,15 +14,29 @@ type Config struct {
 	AdminListen string // control plane
 	OpsListen   string // ops plane
 
-	Store         string        // "embedded"
+	Store         string        // "embedded" or "crdb"
 	DataDir       string        // of the embedded store and bus
-	Nats          string        // "embedded"
+	CRDBURL       string        // of the crdb store; it may hold a password and is never logged
+	CRDBURLFile   string        // file that holds it instead
 	Retention     time.Duration // how long user events count
-	Bound         time.Duration // staleness bound: no healthy answer is older
+	Bound         time.Duration // staleness bound: no healthy answer is older; 0: 1 s embedded, 5 s with crdb
 	CacheBytes    int64
 	AuditRate     float64 // changes a second after which the cache is compared with the store; 0: none
-	RootKeyFile   string  // default: root.key in DataDir, written at the first start
-	SecretKeyFile string  // default: secret.key in DataDir, written at the first start
+	RootKeyFile   string  // embedded default: root.key in DataDir, written at the first start; crdb has none
+	SecretKeyFile string  // embedded default: secret.key in DataDir, written at the first start; crdb has none
+
+	Nats             string        // "embedded", or the URLs of the bus that all replicas share, separated by commas
+	NatsCredentials  string        // file with a user's JWT and key, as NATS tools write it
+	NatsCA           string        // PEM file with the certificates that vouch for the server
+	NatsCert         string        // PEM file with this client's certificate
+	NatsKey          string        // PEM file with its key
+	NatsReplicas     int           // copies of the stream if it has to be created
+	Relay            bool          // this process may hold the lease and carry the feed to the bus
+	RelayLease       time.Duration // on a database, how long a lease that is not renewed stays its holder's
+	Feed             string        // "changefeed", read from the store, or "webhook", sent by the database
+	WebhookListen    string        // where the database sends it
+	WebhookTokenFile string        // file with the value of the Authorization header that the database sends
+	WebhookFeeds     []string      // ids of the changefeed jobs, as they stand in their URLs
 
 	TLSCert, TLSKey string
 	Insecure        bool // allows plain listeners beyond loopback
@@ -47,38 +59,24 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:8081", OpsListen: "127.0.0.1:8082",
-		Store: "embedded", DataDir: "eligibility-data", Nats: "embedded",
-		Retention: 720 * time.Hour, Bound: time.Second, CacheBytes: 256 << 20, AuditRate: 2,
+		Store: storeEmbedded, DataDir: "eligibility-data", Nats: natsEmbedded, NatsReplicas: 1, Relay: true, RelayLease: 5 * time.Second,
+		Feed: feedChangefeed, WebhookListen: "127.0.0.1:8083", WebhookFeeds: []string{"main"},
+		Retention: 720 * time.Hour, CacheBytes: 256 << 20, AuditRate: 2,
 		DrainDelay: 0, DrainTimeout: 10 * time.Second, ClientRate: 50,
 	}
 }
 
 // Validate reports every fault, joined.
 func (c *Config) Validate() error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	var faults faultList
+	fault := faults.add
 	for _, l := range []struct{ flag, addr string }{{"listen", c.Listen}, {"admin-listen", c.AdminListen}, {"ops-listen", c.OpsListen}} {
-		host, port, err := net.SplitHostPort(l.addr)
-		if err == nil {
-			_, err = net.LookupPort("tcp", port)
-		}
-		switch {
-		case err != nil:
-			fault("%s: %q is not host:port", l.flag, l.addr)
-		case loopback(host):
-		case c.Demo:
-			fault("%s: the demo has well-known keys and binds to loopback only, not to %q", l.flag, host)
-		case c.TLSCert == "" && !c.Insecure:
-			fault("%s: %q is reachable from other machines: give --tls-cert and --tls-key, or --insecure if a proxy terminates TLS", l.flag, l.addr)
-		}
+		c.listener(fault, l.flag, l.addr)
 	}
-	if c.Store != "embedded" {
-		fault("store: %q is not known: use embedded", c.Store)
-	}
-	if c.Nats != "embedded" {
-		fault("nats: %q is not known: use embedded", c.Nats)
-	}
-	if c.DataDir == "" {
+	c.cluster(fault)
+	if c.Store == storeCRDB {
+		c.sharedKeys(fault)
+	} else if c.DataDir == "" {
 		fault("data-dir: name the directory that holds the data")
 	} else if info, err := os.Stat(c.DataDir); err == nil && !info.IsDir() {
 		fault("data-dir: %s is not a directory", c.DataDir)
@@ -86,25 +84,15 @@ func (c *Config) Validate() error {
 	if c.Retention < time.Hour || c.Retention > 400*24*time.Hour {
 		fault("retention: %v is outside of 1h to 9600h", c.Retention)
 	}
-	if c.Bound < 500*time.Millisecond || c.Bound > time.Minute {
-		fault("staleness-bound: %v is outside of 500ms to 1m", c.Bound)
+	if bound := c.bound(); bound < 500*time.Millisecond || bound > time.Minute {
+		fault("staleness-bound: %v is outside of 500ms to 1m", bound)
 	}
 	if c.CacheBytes < 1<<20 {
 		fault("cache-bytes: %d is below 1 MiB", c.CacheBytes)
 	} else if limit := memoryLimit(); limit > 0 && c.CacheBytes > limit {
 		fault("cache-bytes: %d is more than the %d bytes of memory there are", c.CacheBytes, limit)
 	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		fault("tls-cert and tls-key go together")
-	}
-	for _, f := range []struct{ flag, path string }{{"tls-cert", c.TLSCert}, {"tls-key", c.TLSKey}} {
-		if f.path == "" {
-			continue
-		}
-		if _, err := os.Stat(f.path); err != nil {
-			fault("%s: %v", f.flag, err)
-		}
-	}
+	c.tls(fault)
 	if c.DrainDelay < 0 || c.DrainTimeout < 0 {
 		fault("drain-delay and drain-timeout are not negative")
 	}
@@ -114,7 +102,32 @@ func (c *Config) Validate() error {
 	if c.AuditRate < 0 || c.AuditRate > 1000 {
 		fault("audit-rate: %v is outside of 0 to 1000", c.AuditRate)
 	}
-	return errors.Join(faults...)
+	return faults.joined()
+}
+
+// listener reports what is wrong with an address to listen on.
+func (c *Config) listener(fault func(format string, args ...any), flag, addr string) {
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	switch {
+	case err != nil:
+		fault("%s: %q is not host:port", flag, addr)
+	case loopback(host):
+	case c.Demo:
+		fault("%s: the demo has well-known keys and binds to loopback only, not to %q", flag, host)
+	case c.TLSCert == "" && !c.Insecure:
+		fault("%s: %q is reachable from other machines: give --tls-cert and --tls-key, or --insecure if a proxy terminates TLS", flag, addr)
+	}
+}
+
+func (c *Config) tls(fault func(format string, args ...any)) {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		fault("tls-cert and tls-key go together")
+	}
+	readable(fault, "tls-cert", c.TLSCert)
+	readable(fault, "tls-key", c.TLSKey)
 }
 
 func (c *Config) rootKeyFile() string {

@@ -6,8 +6,8 @@ import (
 	"net"
 )
 
-// Done tells of the first fault that keeps the replica from going on: a listener that broke. After it the caller should Stop.
-func (a *App) Done() <-chan error { return a.fault }
+// Done tells of the first fault that keeps the process from going on: a listener that broke. After it the caller should Stop.
+func (l *lifecycle) Done() <-chan error { return l.fault }
 
 // watched is a listener that reports when it can accept no more, though nobody closed it.
 type watched struct {

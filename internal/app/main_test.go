@@ -12,14 +12,19 @@ import (
 const childDir = "ELIGIBILITY_TEST_CHILD_DIR"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(childDir); dir != "" {
-		if err := runChild(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
+	var err error
+	switch {
+	case os.Getenv(childDir) != "":
+		err = runChild(os.Getenv(childDir))
+	case os.Getenv(childSpec) != "":
+		err = runMember(os.Getenv(childSpec))
+	default:
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 // runChild runs until it is killed.

@@ -13,19 +13,23 @@ import (
 func (a *App) newOps() (*ops.Server, error) {
 	cfg := ops.Defaults()
 	cfg.Pprof = a.cfg.Pprof
+	collectors := []ops.Collector{
+		ops.Cache(a.cache), ops.Auditor(a.auditor), ops.Streams(a.streams), ops.Follower(a.follower), ops.Rulesets(a.live),
+		a.collectDecisions, a.collectControl, collectBus(a.bus), a.store.collect, a.collectKeys,
+	}
+	collectors = append(collectors, a.relay.collectors()...)
 	return ops.New(cfg, ops.Deps{
 		Checks: []ops.Check{
 			{Name: "started", Gate: ops.Always, Run: a.checkStarted},
 			{Name: "rulesets", Gate: ops.Shown, Run: a.checkRulesets},
-			{Name: "store", Gate: ops.Shown, Run: a.checkStore},
+			// Without the store each project's policy serves, without the bus users are read again: neither gates.
+			{Name: "store", Gate: ops.Shown, Run: checkStore(a.store)},
+			{Name: "bus", Gate: ops.Shown, Run: checkBus(a.bus)},
 			{Name: "feed", Gate: ops.FirstOnly, Run: a.checkFeed},
 		},
-		Draining: func() bool { return phase(a.phase.Load()) == phaseDraining },
-		Collectors: []ops.Collector{
-			ops.Cache(a.cache), ops.Auditor(a.auditor), ops.Streams(a.streams), ops.Follower(a.follower), ops.Relay(a.relay), ops.Rulesets(a.live),
-			a.collectDecisions, a.collectControl, a.collectBus, a.collectStore, a.collectKeys,
-		},
-		Logger: a.logger,
+		Draining:   func() bool { return phase(a.phase.Load()) == phaseDraining },
+		Collectors: collectors,
+		Logger:     a.logger,
 	})
 }
 
@@ -51,12 +55,6 @@ func (a *App) checkRulesets(context.Context) error {
 		}
 	}
 	return errors.Join(faults...)
-}
-
-// checkStore shows whether the store answers. Without it each project's policy serves, so it does not gate.
-func (a *App) checkStore(ctx context.Context) error {
-	_, err := a.store.Now(ctx)
-	return err
 }
 
 func (a *App) checkFeed(context.Context) error {
@@ -94,42 +92,6 @@ func (a *App) collectControl(s *ops.Samples) {
 	s.Count(&ops.ControlRequests, stats.ClientErrors, "client_error")
 	s.Count(&ops.ControlRequests, stats.ServerErrors, "server_error")
 	s.Count(&ops.ControlPanics, stats.Panics)
-}
-
-func (a *App) collectBus(s *ops.Samples) {
-	stats := a.bus.Stats()
-	s.Flag(&ops.BusConnected, stats.Connected)
-	for kind, n := range map[string]uint64{
-		"published": stats.Published, "delivered": stats.Delivered, "hint_sent": stats.HintsSent, "hint_received": stats.HintsReceived,
-		"announcement": stats.Announced,
-	} {
-		s.Count(&ops.BusMessages, n, kind)
-	}
-	s.Count(&ops.BusBytes, stats.PublishedBytes, "published")
-	s.Count(&ops.BusBytes, stats.DeliveredBytes, "delivered")
-	for kind, n := range map[string]uint64{
-		"publish": stats.PublishFailures, "hint_dropped": stats.HintsDropped, "announcement_dropped": stats.AnnounceDropped, "resume": stats.Resumes,
-		"overflow": stats.Overflows, "discarded": stats.Discarded, "recreated": stats.Recreated, "undecodable": stats.Undecodable,
-	} {
-		s.Count(&ops.BusFailures, n, kind)
-	}
-	s.Count(&ops.BusReconnect, stats.Reconnects)
-}
-
-func (a *App) collectStore(s *ops.Samples) {
-	stats, err := a.store.Stats(context.Background())
-	if err != nil {
-		return // closed: the process is about to end
-	}
-	s.Count(&ops.StoreCommits, stats.Commits)
-	s.Value(&ops.StoreCommitSeconds, stats.CommitTime.Seconds())
-	s.Value(&ops.StoreInFlight, float64(stats.InFlight))
-	s.Count(&ops.StoreLoads, stats.Loads)
-	s.Count(&ops.StoreSwept, stats.SweptEvents)
-	s.Value(&ops.StoreDiskBytes, float64(stats.DiskBytes))
-	s.Value(&ops.StoreLogBytes, float64(stats.WALBytes))
-	s.Value(&ops.StoreBlockHits, stats.BlockCacheHit)
-	s.Flag(&ops.StoreReadOnly, stats.ReadOnly)
 }
 
 func (a *App) collectKeys(s *ops.Samples) { s.Value(&ops.KeysInForce, float64(a.keyring.Len())) }

@@ -9,26 +9,29 @@ import (
 
 // Ready is what the ready file says.
 type Ready struct {
-	Listen      string            `json:"listen"`
-	AdminListen string            `json:"adminListen"`
-	OpsListen   string            `json:"opsListen"`
-	Project     string            `json:"project,omitempty"` // of the demo
-	Keys        map[string]string `json:"keys,omitempty"`    // of the demo, by kind
+	Listen        string            `json:"listen,omitempty"`
+	AdminListen   string            `json:"adminListen,omitempty"`
+	OpsListen     string            `json:"opsListen"`
+	WebhookListen string            `json:"webhookListen,omitempty"` // of a relay that the database sends changes to
+	Project       string            `json:"project,omitempty"`       // of the demo
+	Keys          map[string]string `json:"keys,omitempty"`          // of the demo, by kind
 }
 
 // Ready describes the running replica. Valid after Start.
 func (a *App) Ready() Ready {
 	decision, control, ops := a.Addrs()
-	return Ready{Listen: decision, AdminListen: control, OpsListen: ops, Project: a.cfg.ReadyProject, Keys: a.cfg.ReadyKeys}
+	return Ready{
+		Listen: decision, AdminListen: control, OpsListen: ops, WebhookListen: a.relay.webhookAddr(),
+		Project: a.cfg.ReadyProject, Keys: a.cfg.ReadyKeys,
+	}
 }
 
-// writeReadyFile writes the file in one step: who sees it sees all of it.
-func (a *App) writeReadyFile() error {
-	path := a.cfg.ReadyFile
+// write writes the file in one step: who sees it sees all of it. Without a path it does nothing.
+func (r Ready) write(path string) error {
 	if path == "" {
 		return nil
 	}
-	text, err := json.Marshal(a.Ready())
+	text, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("ready file: %w", err)
 	}

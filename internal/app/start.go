@@ -2,10 +2,7 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"net"
 	"time"
 )
 
@@ -14,7 +11,12 @@ import (
 // The order is what keeps answers right: the bus is attached before the floor is set to the database's present, so that every change after it is heard; the rulesets
 // and keys are read after that; the decision plane listens last.
 func (a *App) Start(ctx context.Context) error {
-	if err := a.listen(); err != nil {
+	planes := []plane{
+		{"listen", "decision plane", a.cfg.Listen, &a.listeners.decision},
+		{"admin-listen", "control plane", a.cfg.AdminListen, &a.listeners.control},
+		{"ops-listen", "ops plane", a.cfg.OpsListen, &a.listeners.ops},
+	}
+	if err := a.listen(&a.cfg, append(planes, a.relay.planes(&a.cfg)...)); err != nil {
 		return err
 	}
 	run := context.WithoutCancel(ctx) // the parts live until Stop, whatever becomes of the caller's context
@@ -27,25 +29,25 @@ func (a *App) Start(ctx context.Context) error {
 		return fmt.Errorf("read the store's clock: %w", err)
 	}
 	a.clock.Observe(now, asked)
-	for _, part := range []struct {
-		name  string
-		start func(context.Context) error
-		stop  func()
-	}{
+	parts := []part{
 		{"cache", a.cache.Start, a.cache.Stop},
 		{"keyring", a.keyring.Start, a.keyring.Stop},
 		{"fleet", a.fleet.Start, a.fleet.Stop},
 		{"streams", a.streams.Start, a.streams.Stop},
 		{"follower", a.follower.Start, a.follower.Stop},
-		{"relay", a.relay.Start, a.relay.Stop},
-		{"rulesets", a.refresher.Start, a.refresher.Stop},
-		{"auditor", a.auditor.Start, a.auditor.Stop},
-	} {
-		if err := part.start(run); err != nil {
-			part.stop()
-			return fmt.Errorf("start %s: %w", part.name, err)
-		}
-		a.onStop(part.name, nothing(part.stop))
+	}
+	if err := a.startParts(run, parts); err != nil {
+		return err
+	}
+	if err := a.relay.start(run, &a.lifecycle); err != nil {
+		return err
+	}
+	readers := []part{{"rulesets", a.refresher.Start, a.refresher.Stop}, {"auditor", a.auditor.Start, a.auditor.Stop}}
+	if err := a.startParts(run, readers); err != nil {
+		return err
+	}
+	if err := a.store.fill(ctx); err != nil {
+		return fmt.Errorf("fill the pool of connections: %w", err)
 	}
 	a.control.Start(a.listeners.control)
 	a.onStop("control plane", a.control.Stop)
@@ -53,7 +55,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.decisions.Start(a.listeners.decision)
 	a.onStop("decision plane", a.decisions.Stop)
 	a.phase.Store(int32(phaseReady))
-	if err := a.writeReadyFile(); err != nil {
+	if err := a.Ready().write(a.cfg.ReadyFile); err != nil {
 		return err
 	}
 	decision, control, ops := a.Addrs()
@@ -79,63 +81,10 @@ func (a *App) awaitFeed(ctx context.Context) {
 	}
 }
 
-func (a *App) listen() error {
-	var certificates []tls.Certificate
-	if a.cfg.TLSCert != "" {
-		certificate, err := tls.LoadX509KeyPair(a.cfg.TLSCert, a.cfg.TLSKey)
-		if err != nil {
-			return fmt.Errorf("load certificate: %w", err)
-		}
-		certificates = append(certificates, certificate)
-	}
-	for _, l := range []struct {
-		flag, plane, addr string
-		to                *net.Listener
-	}{
-		{"listen", "decision plane", a.cfg.Listen, &a.listeners.decision},
-		{"admin-listen", "control plane", a.cfg.AdminListen, &a.listeners.control},
-		{"ops-listen", "ops plane", a.cfg.OpsListen, &a.listeners.ops},
-	} {
-		ln, err := net.Listen("tcp", l.addr)
-		if err != nil {
-			return fmt.Errorf("%s: %w (is another server running? port 0 picks a free one)", l.flag, err)
-		}
-		bound := ln
-		a.onStop(l.flag, func(context.Context) error { return closeOnce(bound) })
-		ln = watched{Listener: ln, plane: l.plane, fault: a.fault}
-		if certificates != nil {
-			ln = tls.NewListener(ln, &tls.Config{Certificates: certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
-		}
-		*l.to = ln
-	}
-	return nil
-}
-
-func closeOnce(ln net.Listener) error {
-	if err := ln.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
-}
-
 // Stop drains and ends everything in the reverse order of starting. ctx bounds how long requests in flight are waited for; what holds data is closed in
 // any case. It may be called more than once.
 func (a *App) Stop(ctx context.Context) error {
-	a.stopOnce.Do(func() {
-		if phase(a.phase.Swap(int32(phaseDraining))) == phaseReady {
-			a.drain(ctx)
-		}
-		ctx, cancel := context.WithTimeout(ctx, a.cfg.DrainTimeout)
-		defer cancel()
-		var faults []error
-		for i := len(a.stops) - 1; i >= 0; i-- {
-			if err := a.stops[i].run(ctx); err != nil {
-				faults = append(faults, fmt.Errorf("stop %s: %w", a.stops[i].name, err))
-			}
-		}
-		a.stopErr = errors.Join(faults...)
-	})
-	return a.stopErr
+	return a.end(ctx, a.cfg.DrainTimeout, a.drain)
 }
 
 // drain keeps serving, not ready, until the load balancer has noticed.
@@ -148,13 +97,5 @@ func (a *App) drain(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	}
-}
-
-// nothing makes a stop of a part that cannot fail.
-func nothing(run func()) func(context.Context) error {
-	return func(context.Context) error {
-		run()
-		return nil
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"eligibility/internal/auditor"
 	"eligibility/internal/cache"
 	"eligibility/internal/events"
-	"eligibility/internal/events/natsbus"
 	"eligibility/internal/hlc"
 	"eligibility/internal/rules"
 	"eligibility/internal/server"
@@ -23,23 +22,21 @@ const jwtVerdicts = 1 << 16
 // wire connects the parts. Nothing runs yet but the bus, whose server the others need to exist.
 func (a *App) wire(sealer *access.Sealer, root access.RootKey) error {
 	cacheCfg := cache.Defaults()
-	cacheCfg.CacheBytes, cacheCfg.MemoBytes, cacheCfg.Bound, cacheCfg.Logger = a.cfg.CacheBytes, server.MemoBytes, a.cfg.Bound, a.logger
+	cacheCfg.CacheBytes, cacheCfg.MemoBytes, cacheCfg.Bound, cacheCfg.Logger = a.cfg.CacheBytes, server.MemoBytes, a.cfg.bound(), a.logger
 	var err error
 	if a.cache, err = cache.New(cacheCfg, a.store, a.clock); err != nil {
 		return fmt.Errorf("cache: %w", err)
 	}
 	a.keyring = access.NewKeyring(a.store, sealer, a.logger)
 
-	busCfg := natsbus.DefaultEmbedded()
-	busCfg.Logger = a.logger
-	if a.bus, err = natsbus.Embedded(busCfg); err != nil {
+	if a.bus, err = openBus(&a.cfg, a.id, a.logger); err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
 	a.onStop("bus", nothing(a.bus.Stop))
-	relayCfg := events.DefaultRelayConfig(a.id)
-	relayCfg.Logger = a.logger
-	if a.relay, err = events.NewRelay(a.store, a.store, a.bus, relayCfg); err != nil {
-		return fmt.Errorf("relay: %w", err)
+	if a.cfg.Relay {
+		if a.relay, err = newConveyor(&a.cfg, a.id, a.store, a.bus, a.logger); err != nil {
+			return err
+		}
 	}
 	fleetCfg := events.DefaultFleetConfig(a.id, a.lag)
 	fleetCfg.Logger = a.logger
