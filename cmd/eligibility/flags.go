@@ -15,6 +15,7 @@ type replicaFlags struct {
 	Listen         string         `group:"listen" help:"Address of the decision plane. Port 0 picks a free one, here and below." default:"${listen}" env:"ELIGIBILITY_LISTEN"`
 	AdminListen    string         `group:"listen" help:"Address of the control plane." default:"${admin_listen}" env:"ELIGIBILITY_ADMIN_LISTEN"`
 	OpsListen      string         `group:"listen" help:"Address of the ops plane: health, metrics, profiles." default:"${ops_listen}" env:"ELIGIBILITY_OPS_LISTEN"`
+	BulkListen     string         `group:"listen" help:"Address of the bulk plane: streams of users before a campaign. By default 127.0.0.1:8084, or a free port when that is taken." env:"ELIGIBILITY_BULK_LISTEN"`
 	TLSCert        string         `group:"listen" name:"tls-cert" help:"PEM file with the certificate of all planes." env:"ELIGIBILITY_TLS_CERT" placeholder:"FILE" type:"path"`
 	TLSKey         string         `group:"listen" name:"tls-key" help:"PEM file with its key." env:"ELIGIBILITY_TLS_KEY" placeholder:"FILE" type:"path"`
 	Insecure       bool           `group:"listen" help:"Allow plain HTTP beyond loopback, because a proxy in front speaks TLS." env:"ELIGIBILITY_INSECURE"`
@@ -43,7 +44,7 @@ type replicaFlags struct {
 // config is the flags as a replica takes them.
 func (f *replicaFlags) config() app.Config {
 	cfg := app.Defaults()
-	cfg.Listen, cfg.AdminListen, cfg.OpsListen = f.Listen, f.AdminListen, f.OpsListen
+	cfg.Listen, cfg.AdminListen, cfg.OpsListen, cfg.BulkListen = f.Listen, f.AdminListen, f.OpsListen, f.BulkListen
 	cfg.TLSCert, cfg.TLSKey, cfg.Insecure, cfg.TrustedProxies = f.TLSCert, f.TLSKey, f.Insecure, f.TrustedProxies
 	cfg.ClientRate, cfg.Pprof = f.ClientRate, f.Pprof
 	f.storeFlags.fill(&cfg)

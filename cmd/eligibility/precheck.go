@@ -16,7 +16,7 @@ import (
 
 // precheckCmd is the last look before a campaign goes out.
 type precheckCmd struct {
-	URL       string `name:"url" help:"Address of the bulk plane." default:"http://127.0.0.1:8083" env:"ELIGIBILITY_BULK_URL"`
+	URL       string `name:"url" help:"Address of the bulk plane." default:"http://127.0.0.1:8084" env:"ELIGIBILITY_BULK_URL"`
 	KeyFile   string `help:"File with a server key of the project, instead of the one in ELIGIBILITY_API_KEY." placeholder:"FILE" type:"path" env:"ELIGIBILITY_API_KEY_FILE"`
 	Promotion string `required:"" help:"Id of the promotion."`
 	Channel   string `required:"" enum:"embedded,push,whatsapp,email,sms" help:"Channel that it would be sent on."`

@@ -74,6 +74,7 @@ func printAddresses(g *Globals, out *os.File, cfg *app.Config, at app.Ready) err
 		return printJSON(out, at)
 	}
 	s := scheme(cfg)
-	_, err := fmt.Fprintf(out, "decision plane  %s\ncontrol plane   %s\nops plane       %s\n", s+at.Listen, s+at.AdminListen, s+at.OpsListen)
+	_, err := fmt.Fprintf(out, "decision plane  %s\ncontrol plane   %s\nops plane       %s\nbulk plane      %s\n",
+		s+at.Listen, s+at.AdminListen, s+at.OpsListen, s+at.BulkListen)
 	return err
 }

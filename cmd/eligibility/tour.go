@@ -31,7 +31,7 @@ func newTour(c *demoCmd, replica *app.App, cfg *app.Config, made shop.Config, se
 	at := replica.Ready()
 	t := &tour{replica: replica, users: c.Users, began: time.Now(), feed: view.NewFeed(feedLines)}
 	t.notes = []string{
-		fmt.Sprintf("decision %s  control %s  ops %s", at.Listen, at.AdminListen, at.OpsListen),
+		fmt.Sprintf("decision %s  control %s  ops %s  bulk %s", at.Listen, at.AdminListen, at.OpsListen, at.BulkListen),
 		fmt.Sprintf("keys %s  %s  %s", demo.ClientKey, demo.ServerKey, demo.AdminKey),
 	}
 	t.try = demo.Commands(scheme(cfg)+at.Listen, scheme(cfg)+at.AdminListen)

@@ -11,6 +11,7 @@ import (
 	"eligibility/internal/access"
 	"eligibility/internal/admin"
 	"eligibility/internal/auditor"
+	"eligibility/internal/bulk"
 	"eligibility/internal/cache"
 	"eligibility/internal/events"
 	"eligibility/internal/events/natsbus"
@@ -43,13 +44,14 @@ type App struct {
 	refresher *rules.Refresher
 	decisions *server.Server
 	control   *admin.Server
+	bulk      *bulk.Server
 	ops       *ops.Server
 
 	listeners listeners
 }
 
 // listeners are the bound addresses, known once Start has returned.
-type listeners struct{ decision, control, ops net.Listener }
+type listeners struct{ decision, control, ops, bulk net.Listener }
 
 // ErrDemoKeys: the data directory holds the demo's well-known keys, which must never guard real data.
 var ErrDemoKeys = errors.New("the data directory belongs to the demo: its keys are known to everybody; choose another --data-dir")

@@ -13,6 +13,7 @@ type Config struct {
 	Listen      string // decision plane
 	AdminListen string // control plane
 	OpsListen   string // ops plane
+	BulkListen  string // bulk plane; "": BulkDefault, or a free port of loopback when that is taken
 
 	Store         string        // "embedded" or "crdb"
 	DataDir       string        // of the embedded store and bus
@@ -72,6 +73,9 @@ func (c *Config) Validate() error {
 	fault := faults.add
 	for _, l := range []struct{ flag, addr string }{{"listen", c.Listen}, {"admin-listen", c.AdminListen}, {"ops-listen", c.OpsListen}} {
 		c.listener(fault, l.flag, l.addr)
+	}
+	if c.BulkListen != "" {
+		c.listener(fault, "bulk-listen", c.BulkListen)
 	}
 	c.cluster(fault)
 	if c.Store == storeCRDB {
@@ -151,4 +155,16 @@ func loopback(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback()
+}
+
+// BulkDefault is where the bulk plane listens unless it is told otherwise.
+const BulkDefault = "127.0.0.1:8084"
+
+// bulkPlane is the listener of the bulk plane. Nobody who starts two replicas on one machine must have heard of it.
+func (c *Config) bulkPlane(to *net.Listener) plane {
+	p := plane{flag: "bulk-listen", name: "bulk plane", addr: c.BulkListen, to: to}
+	if p.addr == "" {
+		p.addr, p.elsewhere = BulkDefault, "127.0.0.1:0"
+	}
+	return p
 }

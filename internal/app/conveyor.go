@@ -68,7 +68,7 @@ func (c *conveyor) planes(cfg *Config) []plane {
 	if c == nil || c.sink == nil {
 		return nil
 	}
-	return []plane{{"webhook-listen", "webhook", cfg.WebhookListen, &c.at}}
+	return []plane{{flag: "webhook-listen", name: "webhook", addr: cfg.WebhookListen, to: &c.at}}
 }
 
 // start brings up what feeds the relay, then the relay.

@@ -85,6 +85,7 @@ func (l *lifecycle) startParts(ctx context.Context, parts []part) error {
 type plane struct {
 	flag, name, addr string
 	to               *net.Listener
+	elsewhere        string // to listen on when addr is taken; "" for nowhere else
 }
 
 // listen opens the planes, with TLS when the configuration has a certificate.
@@ -95,6 +96,9 @@ func (l *lifecycle) listen(cfg *Config, planes []plane) error {
 	}
 	for _, p := range planes {
 		ln, err := net.Listen("tcp", p.addr)
+		if err != nil && p.elsewhere != "" {
+			ln, err = net.Listen("tcp", p.elsewhere)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w (is another server running? port 0 picks a free one)", p.flag, err)
 		}

@@ -12,6 +12,7 @@ type Ready struct {
 	Listen        string            `json:"listen,omitempty"`
 	AdminListen   string            `json:"adminListen,omitempty"`
 	OpsListen     string            `json:"opsListen"`
+	BulkListen    string            `json:"bulkListen,omitempty"`
 	WebhookListen string            `json:"webhookListen,omitempty"` // of a relay that the database sends changes to
 	Project       string            `json:"project,omitempty"`       // of the demo
 	Keys          map[string]string `json:"keys,omitempty"`          // of the demo, by kind
@@ -21,7 +22,7 @@ type Ready struct {
 func (a *App) Ready() Ready {
 	decision, control, ops := a.Addrs()
 	return Ready{
-		Listen: decision, AdminListen: control, OpsListen: ops, WebhookListen: a.relay.webhookAddr(),
+		Listen: decision, AdminListen: control, OpsListen: ops, BulkListen: a.listeners.bulk.Addr().String(), WebhookListen: a.relay.webhookAddr(),
 		Project: a.cfg.ReadyProject, Keys: a.cfg.ReadyKeys,
 	}
 }

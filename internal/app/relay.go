@@ -85,7 +85,7 @@ func (r *Relay) build() (err error) {
 
 // Start begins to try for the lease and returns. The caller Stops it, also after an error.
 func (r *Relay) Start(ctx context.Context) error {
-	planes := []plane{{"ops-listen", "ops plane", r.cfg.OpsListen, &r.at}}
+	planes := []plane{{flag: "ops-listen", name: "ops plane", addr: r.cfg.OpsListen, to: &r.at}}
 	if err := r.listen(&r.cfg, append(planes, r.relay.planes(&r.cfg)...)); err != nil {
 		return err
 	}

@@ -12,9 +12,10 @@ import (
 // and keys are read after that; the decision plane listens last.
 func (a *App) Start(ctx context.Context) error {
 	planes := []plane{
-		{"listen", "decision plane", a.cfg.Listen, &a.listeners.decision},
-		{"admin-listen", "control plane", a.cfg.AdminListen, &a.listeners.control},
-		{"ops-listen", "ops plane", a.cfg.OpsListen, &a.listeners.ops},
+		{flag: "listen", name: "decision plane", addr: a.cfg.Listen, to: &a.listeners.decision},
+		{flag: "admin-listen", name: "control plane", addr: a.cfg.AdminListen, to: &a.listeners.control},
+		{flag: "ops-listen", name: "ops plane", addr: a.cfg.OpsListen, to: &a.listeners.ops},
+		a.cfg.bulkPlane(&a.listeners.bulk),
 	}
 	if err := a.listen(&a.cfg, append(planes, a.relay.planes(&a.cfg)...)); err != nil {
 		return err
@@ -54,6 +55,8 @@ func (a *App) Start(ctx context.Context) error {
 	a.awaitFeed(ctx)
 	a.decisions.Start(a.listeners.decision)
 	a.onStop("decision plane", a.decisions.Stop)
+	a.bulk.Start(a.listeners.bulk)
+	a.onStop("bulk plane", a.bulk.Stop)
 	a.phase.Store(int32(phaseReady))
 	if err := a.Ready().write(a.cfg.ReadyFile); err != nil {
 		return err

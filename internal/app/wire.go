@@ -8,6 +8,7 @@ import (
 	"eligibility/internal/access"
 	"eligibility/internal/admin"
 	"eligibility/internal/auditor"
+	"eligibility/internal/bulk"
 	"eligibility/internal/cache"
 	"eligibility/internal/events"
 	"eligibility/internal/hlc"
@@ -73,6 +74,10 @@ func (a *App) planes(sealer *access.Sealer, root access.RootKey) (err error) {
 		Authoring: a.authoring, Live: a.live, Compiler: rules.NewCompiler(a.cfg.Retention), Users: a.cache, Observer: a.store, Keyring: a.keyring,
 		Keys: a.store, Sealer: sealer, Root: root, Clock: a.clock, Fleet: a.fleet, Freshness: a.freshness, Logger: a.logger,
 	})
+	if err != nil {
+		return err
+	}
+	a.bulk, err = bulk.New(bulk.Defaults(), bulk.Deps{Users: a.cache, Rulesets: a.live, Keys: a.keyring, Clock: a.clock, Logger: a.logger})
 	if err != nil {
 		return err
 	}

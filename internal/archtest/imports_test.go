@@ -60,10 +60,10 @@ var rooms = map[string][]string{
 	"server":     {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "stream", "strictjson"},
 	"server/ask": {"problem", "strictjson"},
 	"admin":      {"access", "audit", "cache", "engine", "events", "hlc", "problem", "profile", "rules", "strictjson"},
-	"ops":        {"auditor", "cache", "events", "rules", "stream"},
+	"ops":        {"auditor", "bulk", "cache", "events", "rules", "stream"},
 
 	"app": {
-		"access", "admin", "audit", "auditor", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "hlc", "ops", "precheck", "problem", "profile", "rules", "server", "stream",
+		"access", "admin", "audit", "auditor", "bulk", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "hlc", "ops", "precheck", "problem", "profile", "rules", "server", "stream",
 		"store/crdb", "store/crdb/changefeed", "store/embedded", "strictjson",
 	},
 	"archtest": {},

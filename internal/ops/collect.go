@@ -2,6 +2,7 @@ package ops
 
 import (
 	"eligibility/internal/auditor"
+	"eligibility/internal/bulk"
 	"eligibility/internal/cache"
 	"eligibility/internal/events"
 	"eligibility/internal/rules"
@@ -63,6 +64,19 @@ func Auditor(a *auditor.Auditor) Collector {
 		} {
 			s.Count(&AuditUndecided, n, cause)
 		}
+	}
+}
+
+// Bulk reads the bulk plane.
+func Bulk(b *bulk.Server) Collector {
+	return func(s *Samples) {
+		stats := b.Stats()
+		s.Value(&BulkOpen, float64(stats.Open))
+		s.Count(&BulkStreams, stats.Streams-stats.Cut, "begun")
+		s.Count(&BulkStreams, stats.Cut, "cut")
+		s.Count(&BulkStreams, stats.Refused, "refused")
+		s.Count(&BulkUsers, stats.Eligible, "eligible")
+		s.Count(&BulkUsers, stats.Users-stats.Eligible, "other")
 	}
 }
 

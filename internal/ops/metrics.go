@@ -46,6 +46,11 @@ var (
 		"Of them, those that differed from the store at an instant for which the cache vouched. Each is a defect.", "scale")
 	AuditUndecided = counter("eligibility_audit_undecided_total", "Audits that came to no verdict, by why.", "cause")
 
+	// The bulk plane.
+	BulkOpen    = gauge("eligibility_bulk_open", "Streams of users that are being answered.")
+	BulkStreams = counter("eligibility_bulk_streams_total", "Streams of users, by what became of them.", "result")
+	BulkUsers   = counter("eligibility_bulk_users_total", "Users answered in streams.", "answer")
+
 	// The streams that tell clients when to ask again.
 	StreamOpen    = gauge("eligibility_stream_open", "Clients that wait to be told.")
 	StreamOpened  = counter("eligibility_stream_opened_total", "Streams opened.")
@@ -127,7 +132,8 @@ func Metrics() []*Metric {
 		&ControlRequests, &ControlPanics,
 		&CacheHits, &CacheMisses, &CacheFalse, &CacheLoads, &CacheBatches, &CacheLoadErrors, &CacheLoadSeconds, &CacheCoalesced, &CacheRejected,
 		&CacheRereads, &CacheUncached, &CacheStale, &CacheFills, &CacheFillsRefused, &CacheEvictions, &CacheChanges, &CacheGaps, &CacheEntries,
-		&CacheBytes, &CacheWaiting, &CacheLoadLimit, &StreamOpen, &StreamOpened, &StreamRefused, &StreamLooks, &StreamTold,
+		&CacheBytes, &CacheWaiting, &CacheLoadLimit, &BulkOpen, &BulkStreams, &BulkUsers,
+		&StreamOpen, &StreamOpened, &StreamRefused, &StreamLooks, &StreamTold,
 		&AuditChecked, &AuditInconsistent, &AuditUndecided,
 		&FreshnessLag, &FreshnessHealthy, &FreshnessPhase, &FreshnessPhases, &FollowerBatches, &FollowerChanges, &FollowerHints, &FollowerGaps, &FollowerIgnored,
 		&FollowerInterrupts,

@@ -18,7 +18,7 @@ import (
 
 // Precheck asks a bulk plane whether users may be sent a promotion.
 type Precheck struct {
-	URL       string // of the bulk plane: http://127.0.0.1:8083
+	URL       string // of the bulk plane: http://127.0.0.1:8084
 	Key       string // a server key
 	Promotion string
 	Channel   string
