@@ -10,10 +10,11 @@ GOFUMPT := $(BIN)/gofumpt
 STATICCHECK := $(BIN)/staticcheck
 DEMO_FLAGS ?=
 BENCH ?= .
+BENCH_FLAGS ?=
 FUZZTIME ?= 30s
 KILLS ?= 50
 
-.PHONY: help demo build test test-deps race check fmt bench fuzz soak examples generate clean
+.PHONY: help demo build test test-deps race check fmt bench microbench pgo fuzz soak examples generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +26,7 @@ build: ## build bin/eligibility
 	@mkdir -p $(BIN)
 	$(GO) build -trimpath -o $(BIN)/eligibility ./cmd/eligibility
 
-test-deps: ## install what the tests need beside Go: PostgreSQL's programs, without starting a server
+test-deps: ## install what the tests need beside Go: PostgreSQL's programs, without starting a server, and the SDKs that run against us
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
 	  echo "PostgreSQL is there"; \
 	else \
@@ -34,6 +35,7 @@ test-deps: ## install what the tests need beside Go: PostgreSQL's programs, with
 	  [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' | $$sudo tee /etc/postgresql-common/createcluster.conf >/dev/null; \
 	  $$sudo apt-get update; $$sudo apt-get install -y --no-install-recommends postgresql; \
 	fi
+	@if command -v npm >/dev/null; then npm ci --prefix sdk/compat --ignore-scripts --no-audit --no-fund; else echo "npm is absent: the SDK tests will be skipped"; fi
 
 test: ## run every test; what a laptop lacks is named, in CI its absence fails
 	$(GO) test -timeout 14m ./...
@@ -51,8 +53,14 @@ check: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck, import laws
 fmt: $(GOFUMPT) ## format the code
 	$(GOFUMPT) -w .
 
-bench: ## run the micro-benchmarks (BENCH=regexp)
+bench: ## measure the engine beside its floors, in ten minutes; results and plots go to bench/results (BENCH_FLAGS=-quick for one minute)
+	$(GO) run ./bench $(BENCH_FLAGS)
+
+microbench: ## run the micro-benchmarks that stand beside the code (BENCH=regexp)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+pgo: ## renew the profile that the build optimises by
+	$(GO) run ./bench -scenarios hit -profile cmd/eligibility/default.pgo -out $$(mktemp -d)
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@for target in $$(grep -rhoE '^func (Fuzz[A-Za-z0-9]+)' --include='*_test.go' -l . | xargs grep -oHE '^func Fuzz[A-Za-z0-9]+' | sed 's/:func /:/'); do \

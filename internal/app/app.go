@@ -129,6 +129,14 @@ func (a *App) refuseDemoKeys() error {
 // Store is the replica's store, for filling it before Start.
 func (a *App) Store() Store { return a.store }
 
+// Version is the ruleset version by which the replica decides for the project; 0 before it has one.
+func (a *App) Version(project string) uint64 {
+	if rs := a.live.Load(project); rs != nil {
+		return rs.Version
+	}
+	return 0
+}
+
 // Authoring is the life cycle of the replica's promotions, schema and settings.
 func (a *App) Authoring() *rules.Service { return a.authoring }
 

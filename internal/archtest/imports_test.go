@@ -79,7 +79,7 @@ var rooms = map[string][]string{
 
 // libraries maps each core library to the rooms that may import it: one, except where the comment says why.
 var libraries = map[string][]string{
-	"github.com/valyala/fasthttp":    {"server"},
+	"github.com/valyala/fasthttp":    {"server", "bench"}, // bench: the floor that the server is measured against
 	"github.com/nats-io/nats.go":     {"events/natsbus"},
 	"github.com/nats-io/nats-server": {"events/natsbus"},
 	"github.com/cockroachdb/pebble":  {"store/embedded"},

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// roleVariable tells a child what to be. A server in a process of its own has its processor time to itself.
+const roleVariable = "BENCH_ROLE"
+
+// child is a server in a process of its own.
+type child struct {
+	cmd   *exec.Cmd
+	stdin *json.Encoder
+	said  *bufio.Reader
+	hello hello
+}
+
+// hello is what a child says when it is ready.
+type hello struct {
+	Listen, Control, Bulk string
+	Key, Root             string
+	Took                  time.Duration // from the process's start of the engine until it was ready
+	Heap                  uint64        // bytes in use then
+}
+
+// spawn starts a child. What it is told it reads as JSON from its standard input.
+func spawn(role string, told any) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	c := &child{cmd: exec.Command(self)}
+	c.cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	c.cmd.Stderr = os.Stderr
+	in, err := c.cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	c.stdin, c.said = json.NewEncoder(in), bufio.NewReader(out)
+	if err := c.tell(told, &c.hello); err != nil {
+		c.end()
+		return nil, fmt.Errorf("start %s: %w", role, err)
+	}
+	return c, nil
+}
+
+// tell sends a line to the child and reads its answer.
+func (c *child) tell(what, answer any) error {
+	if err := c.stdin.Encode(what); err != nil {
+		return err
+	}
+	line, err := c.said.ReadBytes('\n')
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(line, answer)
+}
+
+func (c *child) end() {
+	_ = c.cmd.Process.Kill()
+	_ = c.cmd.Wait()
+}
+
+// ticksPerSecond is the unit of /proc/<pid>/stat on every Linux that Go runs on.
+const ticksPerSecond = 100
+
+// cpu is the processor time that the child has used.
+func (c *child) cpu() (time.Duration, error) {
+	// The scheduler's own count is in nanoseconds where it is kept; the ticks of stat are in hundredths of a second.
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	rest := string(stat)
+	rest = rest[strings.LastIndexByte(rest, ')')+2:]
+	fields := strings.Fields(rest)
+	const utime, stime = 11, 12
+	var ticks int64
+	for _, i := range []int{utime, stime} {
+		n, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / ticksPerSecond, nil
+}
