@@ -24,6 +24,8 @@ type op struct {
 	key       string
 	write     bool
 	value     int
+	reach     bool // of a read: it asked whether the value is at least so much
+	reached   bool
 	call, ret int64
 	floor     int64 // of a read: what was acknowledged before this instant must be in it, whatever the bound
 	bound     time.Duration
@@ -51,6 +53,11 @@ func (h *History) Wrote(client int, key string, value int, call int64, known boo
 // whose stamp the reader demanded, 0 when it demanded none.
 func (h *History) Read(client int, key string, value int, call, floor int64, bound time.Duration) {
 	h.add(op{client: client, key: key, value: value, call: call, ret: h.Now(), floor: floor, bound: bound})
+}
+
+// Reached notes an answer to whether the value is at least n, under the same terms as Read.
+func (h *History) Reached(client int, key string, n int, is bool, call, floor int64, bound time.Duration) {
+	h.add(op{client: client, key: key, value: n, reach: true, reached: is, call: call, ret: h.Now(), floor: floor, bound: bound})
 }
 
 func (h *History) add(o op) {
@@ -103,7 +110,7 @@ func (h *History) operations() []porcupine.Operation {
 		}
 		all = append(all, porcupine.Operation{
 			// Earlier beginnings make the calls of one client overlap, which the search does not care about.
-			ClientId: o.client, Input: input{o.key, o.write, o.value}, Output: o.value, Call: call, Return: max(call, o.ret),
+			ClientId: o.client, Input: input{o.key, o.write, o.reach, o.value}, Output: output{o.value, o.reached}, Call: call, Return: max(call, o.ret),
 		})
 	}
 	return all
@@ -113,9 +120,14 @@ func (h *History) operations() []porcupine.Operation {
 func (v Verdict) Draw(w io.Writer) error { return porcupine.Visualize(register, v.info, w) }
 
 type input struct {
-	key   string
-	write bool
-	value int
+	key          string
+	write, reach bool
+	value        int
+}
+
+type output struct {
+	value   int
+	reached bool
 }
 
 // register is one user's value, 0 before the first write.
@@ -134,15 +146,23 @@ var register = porcupine.Model{
 	},
 	Init: func() any { return 0 },
 	Step: func(state, in, out any) (bool, any) {
-		if i := in.(input); i.write {
+		i, o := in.(input), out.(output)
+		switch {
+		case i.write:
 			return true, i.value
+		case i.reach:
+			return o.reached == (state.(int) >= i.value), state
 		}
-		return out.(int) == state.(int), state
+		return o.value == state.(int), state
 	},
 	DescribeOperation: func(in, out any) string {
-		if i := in.(input); i.write {
+		i, o := in.(input), out.(output)
+		switch {
+		case i.write:
 			return fmt.Sprintf("%s := %d", i.key, i.value)
+		case i.reach:
+			return fmt.Sprintf("%s >= %d: %v", i.key, i.value, o.reached)
 		}
-		return fmt.Sprintf("%s is %d", in.(input).key, out)
+		return fmt.Sprintf("%s is %d", i.key, o.value)
 	},
 }

@@ -18,11 +18,18 @@ func TestJudge(t *testing.T) {
 	read := func(value int, call int64, bound time.Duration, floor int64) op {
 		return op{client: 1, key: "ada", value: value, call: call, ret: call + 1, bound: bound, floor: floor}
 	}
+	reached := func(n int, is bool, call int64, bound time.Duration) op {
+		return op{client: 1, key: "ada", value: n, reach: true, reached: is, call: call, ret: call + 1, bound: bound}
+	}
 	for _, tt := range []struct {
 		name  string
 		ops   []op
 		legal bool
 	}{
+		{"reached what was written", []op{write(5, 0, 1), reached(5, true, s, 0), reached(6, false, s, 0)}, true},
+		{"not reached what was written", []op{write(5, 0, 1), reached(5, false, s, 0)}, false},
+		{"not reached what was written within the bound", []op{write(5, s, s+1), reached(5, false, 2*s, 2*time.Second)}, true},
+		{"reached what nobody wrote", []op{write(5, 0, 1), reached(6, true, s, time.Hour)}, false},
 		{"nothing", nil, true},
 		{"a read of what was written", []op{write(1, 0, 1), read(1, s, 0, 0)}, true},
 		{"a read of what nobody wrote", []op{write(1, 0, 1), read(2, s, time.Hour, 0)}, false},
