@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -17,6 +18,7 @@ const roleVariable = "BENCH_ROLE"
 // child is a server in a process of its own.
 type child struct {
 	cmd   *exec.Cmd
+	told  io.Closer // its standard input, whose end is its own
 	stdin *json.Encoder
 	said  *bufio.Reader
 	hello hello
@@ -50,7 +52,7 @@ func spawn(role string, told any) (*child, error) {
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
-	c.stdin, c.said = json.NewEncoder(in), bufio.NewReader(out)
+	c.told, c.stdin, c.said = in, json.NewEncoder(in), bufio.NewReader(out)
 	if err := c.tell(told, &c.hello); err != nil {
 		c.end()
 		return nil, fmt.Errorf("start %s: %w", role, err)
@@ -70,17 +72,19 @@ func (c *child) tell(what, answer any) error {
 	return json.Unmarshal(line, answer)
 }
 
+// end lets the child clear up after itself, and kills it when it takes long.
 func (c *child) end() {
-	_ = c.cmd.Process.Kill()
+	_ = c.told.Close()
+	slow := time.AfterFunc(10*time.Second, func() { _ = c.cmd.Process.Kill() })
+	defer slow.Stop()
 	_ = c.cmd.Wait()
 }
 
-// ticksPerSecond is the unit of /proc/<pid>/stat on every Linux that Go runs on.
+// ticksPerSecond is the unit, a hundredth of a second, of /proc/<pid>/stat on every Linux that Go runs on.
 const ticksPerSecond = 100
 
 // cpu is the processor time that the child has used.
 func (c *child) cpu() (time.Duration, error) {
-	// The scheduler's own count is in nanoseconds where it is kept; the ticks of stat are in hundredths of a second.
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
 	if err != nil {
 		return 0, err

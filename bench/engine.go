@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"runtime"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"time"
 
 	"eligibility/bench/workload"
@@ -72,7 +74,9 @@ func engine(told *world, in *json.Decoder) error {
 	}
 	for {
 		var c command
-		if err := in.Decode(&c); err != nil {
+		if err := in.Decode(&c); errors.Is(err, io.EOF) {
+			return replica.Stop(context.Background())
+		} else if err != nil {
 			return errors.Join(err, replica.Stop(context.Background()))
 		}
 		var r reply
@@ -214,7 +218,11 @@ func publish(replica *app.App, c command) ([]time.Duration, error) {
 		if err != nil {
 			return nil, err
 		}
-		rule := workload.Rule{ID: id, Text: last.Promotion.Rule, Priority: last.Promotion.Placements[0].Priority}
+		text, _, _ := strings.Cut(last.Promotion.Rule, " && user.real0 < ")
+		rule := workload.Rule{
+			ID: id, Priority: last.Promotion.Placements[0].Priority,
+			Text: fmt.Sprintf("%s && user.real0 < %d.5", text, 1_000_000+version), // a rule that was never compiled
+		}
 		if err := commit(ctx, store, &rule, i, head.Last+1); err != nil {
 			return nil, err
 		}

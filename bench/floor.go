@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -47,6 +48,10 @@ func play(role string) error {
 		if err := in.Decode(&told); err != nil {
 			return err
 		}
+		go func() { // the end of standard input is the parent's wish, or its own end
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(0)
+		}()
 		return floor(role, &told)
 	case "engine":
 		var told world

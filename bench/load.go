@@ -101,7 +101,7 @@ func closed(side *child, addr string, requests [][]byte, conns int, span time.Du
 			}
 			status, _, _, err := exchange(conn, in, requests[n%len(requests)], false)
 			if err != nil || status != 200 {
-				return fmt.Errorf("status %d: %w", status, err)
+				return errors.Join(fmt.Errorf("status %d", status), err)
 			}
 			*out = append(*out, time.Since(began))
 		}
@@ -130,7 +130,7 @@ func open(side *child, addr string, requests [][]byte, conns int, rate float64, 
 			}
 			status, _, _, err := exchange(conn, in, requests[n%len(requests)], false)
 			if err != nil || status != 200 {
-				return fmt.Errorf("status %d: %w", status, err)
+				return errors.Join(fmt.Errorf("status %d", status), err)
 			}
 			*out = append(*out, time.Since(from))
 			due = due.Add(pause)

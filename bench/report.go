@@ -195,7 +195,7 @@ func stream(engine *child, users int) (float64, error) {
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK || bytes.Count(answer, []byte("\n")) != users+1 {
-		return 0, fmt.Errorf("stream: %d, %d lines: %w", res.StatusCode, bytes.Count(answer, []byte("\n")), err)
+		return 0, errors.Join(fmt.Errorf("stream: %d, %d lines", res.StatusCode, bytes.Count(answer, []byte("\n"))), err)
 	}
 	return float64(users) / time.Since(began).Seconds(), nil
 }
