@@ -46,6 +46,12 @@ const (
 // newCluster starts one; edit changes the configuration of its relays.
 func newCluster(t *testing.T, edit ...func(*Config)) *cluster {
 	t.Helper()
+	return newWiredCluster(t, func(_, target string) string { return target }, edit...)
+}
+
+// newWiredCluster starts one whose members reach the bus and the database by the addresses that wire returns.
+func newWiredCluster(t *testing.T, wire func(member, target string) (address string), edit ...func(*Config)) *cluster {
+	t.Helper()
 	c := &cluster{t: t, dir: t.TempDir(), database: pgtest.Start(t), keys: map[string]string{}, client: &http.Client{Timeout: 5 * time.Second}}
 	c.url = c.database.Database(t)
 	cfg := Defaults()
@@ -68,8 +74,7 @@ func newCluster(t *testing.T, edit ...func(*Config)) *cluster {
 		Source: fakefeed.Outbox{URL: c.url}, Behind: c.url, Faults: fakefeed.Faults{Repeats: 0.05, CutAfter: 2000},
 	})
 	for _, name := range []string{"relay", "standby"} {
-		own := cfg
-		own.CRDBURL = feed.URL
+		own := wired(t, cfg, name, feed.URL, wire)
 		for _, e := range edit {
 			e(&own)
 		}
@@ -77,7 +82,8 @@ func newCluster(t *testing.T, edit ...func(*Config)) *cluster {
 	}
 	cfg.Relay = false
 	for i := range 3 {
-		c.servers = append(c.servers, c.node(fmt.Sprintf("server%d", i), spec{Role: "serve", Config: cfg}))
+		name := fmt.Sprintf("server%d", i)
+		c.servers = append(c.servers, c.node(name, spec{Role: "serve", Config: wired(t, cfg, name, c.url, wire)}))
 	}
 	all := append(append([]*node{}, c.relays...), c.servers...)
 	for _, m := range all {

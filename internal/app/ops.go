@@ -25,7 +25,7 @@ func (a *App) newOps() (*ops.Server, error) {
 			// Without the store each project's policy serves, without the bus users are read again: neither gates.
 			{Name: "store", Gate: ops.Shown, Run: checkStore(a.store)},
 			{Name: "bus", Gate: ops.Shown, Run: checkBus(a.bus)},
-			{Name: "feed", Gate: ops.FirstOnly, Run: a.checkFeed},
+			{Name: "feed", Gate: ops.FirstOnly, Run: a.checkFeed, Detail: a.feedPhase},
 		},
 		Draining:   func() bool { return phase(a.phase.Load()) == phaseDraining },
 		Collectors: collectors,
@@ -56,6 +56,9 @@ func (a *App) checkRulesets(context.Context) error {
 	}
 	return errors.Join(faults...)
 }
+
+// feedPhase is the freshness phase that people and probes are shown.
+func (a *App) feedPhase() string { return a.cache.State().Phase.String() }
 
 func (a *App) checkFeed(context.Context) error {
 	if state := a.cache.State(); !state.Healthy {

@@ -13,14 +13,14 @@ func TestDefaultsAreValid(t *testing.T) {
 }
 
 func TestValidateReportsAllFaults(t *testing.T) {
-	cfg := Config{MemoBytes: -1, FloorSlots: 3, BatchMax: 1 << 20, BatchWindow: -1, LoadTimeout: -1, WaitMax: -2, MinAsOfWait: -1, MaxAge: -1}
+	cfg := Config{MemoBytes: -1, FloorSlots: 3, BatchMax: 1 << 20, BatchWindow: -1, GapSpread: -1, LoadTimeout: -1, WaitMax: -2, MinAsOfWait: -1, MaxAge: -1}
 	err := cfg.Validate()
 	if err == nil {
 		t.Fatal("accepted")
 	}
 	for _, field := range []string{
 		"CacheBytes", "MemoBytes", "MaxEntryBytes", "Bound", "MaxAge", "FloorSlots", "MaxLoads", "BulkLoads", "BatchMax", "BatchWindow",
-		"QueueMax", "LoadTimeout", "WaitMax", "MinAsOfWait", "Logger",
+		"QueueMax", "GapSpread", "LoadTimeout", "WaitMax", "MinAsOfWait", "Logger",
 	} {
 		if !strings.Contains(err.Error(), "cache: "+field) {
 			t.Errorf("no fault of %s in:\n%v", field, err)

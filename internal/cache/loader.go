@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -90,8 +91,9 @@ func (l *loader) work(ctx context.Context) {
 	batch := make([]*call, 0, l.cfg.BatchMax)
 	keys := make([]profile.Key, 0, l.cfg.BatchMax)
 	snaps := make([]*profile.Snapshot, l.cfg.BatchMax)
+	var risen int64 // the global floor for which this worker has waited
 	for {
-		batch = l.take(ctx, batch[:0])
+		batch = l.take(ctx, batch[:0], &risen)
 		if len(batch) == 0 {
 			return
 		}
@@ -112,7 +114,7 @@ func (l *loader) work(ctx context.Context) {
 }
 
 // take waits for calls and begins them. None: the loader is closed.
-func (l *loader) take(ctx context.Context, batch []*call) []*call {
+func (l *loader) take(ctx context.Context, batch []*call, risen *int64) []*call {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
@@ -123,6 +125,13 @@ func (l *loader) take(ctx context.Context, batch []*call) []*call {
 		}
 		if l.closed {
 			return batch
+		}
+		if floor := l.floors.global.Load(); floor > *risen && l.cfg.GapSpread > 0 {
+			*risen = floor
+			l.mu.Unlock()
+			l.spread(ctx)
+			l.mu.Lock()
+			continue
 		}
 		if l.cfg.BatchWindow == 0 || len(l.queue) >= l.cfg.BatchMax {
 			break
@@ -185,6 +194,17 @@ func (l *loader) limitNow() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return int(l.limit.now)
+}
+
+// spread lets a random part of GapSpread go by. All replicas hear of a gap in the same moment, and all of their workers would turn to the store in
+// the next. Calls that arrive meanwhile share the batch.
+func (l *loader) spread(ctx context.Context) {
+	timer := time.NewTimer(rand.N(l.cfg.GapSpread))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // gather lets a batch grow for the window, or until it is full.

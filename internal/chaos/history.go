@@ -102,8 +102,16 @@ func (h *History) operations() []porcupine.Operation {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := make([]porcupine.Operation, 0, len(h.ops))
+	settled := h.settled()
 	for i := range h.ops {
 		o := &h.ops[i]
+		if o.write && o.ret == forever {
+			ret, seen := settled[written{o.key, o.value}]
+			if !seen {
+				continue
+			}
+			o = &op{client: o.client, key: o.key, write: true, value: o.value, call: o.call, ret: max(ret, o.call)}
+		}
 		call := o.call
 		if !o.write {
 			call = max(o.call-int64(o.bound), o.floor+1) // after the acknowledgement, not at it
@@ -114,6 +122,34 @@ func (h *History) operations() []porcupine.Operation {
 		})
 	}
 	return all
+}
+
+// written is a value of a key.
+type written struct {
+	key   string
+	value int
+}
+
+// settled is when the writes of unknown fate happened at the latest: before the first read that saw their value ended. One that nobody saw is left out, for an
+// order without it is as legal. Neither changes the verdict, and without them the search would try each such write everywhere. A value that is written more
+// than once stays open. The caller holds mu.
+func (h *History) settled() map[written]int64 {
+	times, at := make(map[written]int), make(map[written]int64)
+	for i := range h.ops {
+		o := &h.ops[i]
+		w := written{o.key, o.value}
+		if o.write {
+			times[w]++
+		} else if first, seen := at[w]; !seen || o.ret < first {
+			at[w] = o.ret
+		}
+	}
+	for w, n := range times {
+		if n > 1 {
+			at[w] = forever
+		}
+	}
+	return at
 }
 
 // Draw writes the history as a page that shows the calls on a time line, with the longest legal orders that were found.

@@ -36,6 +36,8 @@ type Check struct {
 	Name string
 	Gate Gate
 	Run  func(ctx context.Context) error
+	// Detail, if set, is shown with the result, whatever that is. It must not wait.
+	Detail func() string
 }
 
 // Deps is what the ops plane works with.

@@ -28,6 +28,8 @@ type result struct {
 	OK    bool   `json:"ok"`
 	Gates bool   `json:"gates"` // its failing keeps the replica from being ready now
 	Error string `json:"error,omitempty"`
+	// Detail says more, also of what is well.
+	Detail string `json:"detail,omitempty"`
 }
 
 // state is the whole answer.
@@ -64,6 +66,9 @@ func (r *readiness) run(ctx context.Context, c *Check) (out result) {
 			out.OK, out.Error = false, fmt.Sprintf("the check panicked: %v", fault)
 		}
 	}()
+	if c.Detail != nil {
+		out.Detail = c.Detail()
+	}
 	if err := c.Run(ctx); err != nil {
 		out.OK, out.Error = false, err.Error()
 	}

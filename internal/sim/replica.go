@@ -69,6 +69,7 @@ func (h *history) newReplica() (*replica, error) {
 	cfg := cache.Defaults()
 	cfg.Bound, cfg.MaxAge, cfg.FloorSlots = bound, maxAge, h.plan.slots
 	cfg.MaxLoads, cfg.BatchMax, cfg.QueueMax, cfg.Logger = 2, h.plan.batch, h.plan.queue, h.logger
+	cfg.GapSpread = 0 // delays are the plan's to draw: equal seeds give equal histories
 	random := mix(h.seed, 77)
 	var err error
 	r.cache, err = cache.Assemble(cfg, src, r.clock, cache.Parts{
