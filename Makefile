@@ -13,8 +13,9 @@ BENCH ?= .
 BENCH_FLAGS ?=
 FUZZTIME ?= 30s
 KILLS ?= 50
+CHAOS ?= 30m
 
-.PHONY: help demo build test test-deps race check fmt bench microbench pgo fuzz soak examples generate clean
+.PHONY: help demo build test test-deps race check fmt bench microbench pgo fuzz chaos soak examples generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +36,7 @@ test-deps: ## install what the tests need beside Go: PostgreSQL's programs, with
 	  [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' | $$sudo tee /etc/postgresql-common/createcluster.conf >/dev/null; \
 	  $$sudo apt-get update; $$sudo apt-get install -y --no-install-recommends postgresql; \
 	fi
-	@if command -v npm >/dev/null; then npm ci --prefix sdk/compat --ignore-scripts --no-audit --no-fund; else echo "npm is absent: the SDK tests will be skipped"; fi
+	@if command -v npm >/dev/null; then for dir in sdk/compat sdk/web; do npm ci --prefix $$dir --ignore-scripts --no-audit --no-fund; done; npm run --prefix sdk/web build; else echo "npm is absent: the SDK tests will be skipped"; fi
 
 test: ## run every test; what a laptop lacks is named, in CI its absence fails
 	$(GO) test -timeout 14m ./...
@@ -68,12 +69,16 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 	  $(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
 	done
 
+chaos: ## break the links and processes of a cluster for half an hour and judge what its clients saw (CHAOS=duration)
+	ELIGIBILITY_TEST_CHAOS=$(CHAOS) $(GO) test -timeout 120m -count=1 -v -run TestChaos ./internal/app
+
 soak: ## the kill tests with 500 kills, 10 million simulated histories, 50 million evaluations against cel-go, and the fuzz targets for longer
 	ELIGIBILITY_TEST_KILLS=500 $(GO) test -timeout 60m -run TestKillLoses ./internal/app/...
 	ELIGIBILITY_TEST_KILLS=50 $(GO) test -timeout 60m -v -run TestKillOf ./internal/app
 	ELIGIBILITY_TEST_KILLS=100 $(GO) test -timeout 60m -run Kill ./internal/store/crdb
 	ELIGIBILITY_TEST_SCHEDULES=10000000 $(GO) test -timeout 600m -count=1 -v -run TestSchedules ./internal/sim
 	ELIGIBILITY_TEST_EVALUATIONS=50000000 $(GO) test -timeout 60m -count=1 -v -run TestEngineAgreesWithCEL ./internal/rules
+	ELIGIBILITY_TEST_CROWD=100000 $(GO) test -timeout 60m -count=1 -v -run TestHotUsers ./internal/cache
 	$(MAKE) fuzz FUZZTIME=5m
 
 examples: build ## check and test the example promotions

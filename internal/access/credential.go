@@ -59,6 +59,8 @@ type Credential struct {
 	Hash       [32]byte   `json:"hash"`                 // SHA-256 of the key
 	RequireJWT bool       `json:"requireJwt,omitempty"` // client keys only
 	Secrets    [][]byte   `json:"secrets,omitempty"`    // JWT secrets, newest first, at most two, encrypted at rest
+	Origins    []string   `json:"origins,omitempty"`    // client keys only: the web origins that may use it; none: any
+	Suspended  bool       `json:"suspended,omitempty"`  // refused for now, unlike a revoked one, which is for good
 	CreatedAt  time.Time  `json:"createdAt"`
 	RevokedAt  *time.Time `json:"revokedAt,omitempty"`
 	Demo       bool       `json:"demo,omitempty"` // a well-known key of the demo; `serve` refuses a directory that holds one

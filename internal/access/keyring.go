@@ -28,9 +28,21 @@ type Entry struct {
 	Role       Role
 	RequireJWT bool
 	Demo       bool
+	Suspended  bool
+	Origins    []string
 
 	sealed  [][]byte // as stored: tells whether the secrets changed
 	secrets [][]byte // newest first
+}
+
+// AllowsOrigin reports whether a web page of the origin may use the key. A key that names none is for all.
+func (e *Entry) AllowsOrigin(origin []byte) bool {
+	for _, allowed := range e.Origins {
+		if allowed == string(origin) {
+			return true
+		}
+	}
+	return len(e.Origins) == 0
 }
 
 // CredentialSource lists the stored keys. Repo is one.
@@ -122,11 +134,15 @@ func (k *Keyring) Reload(ctx context.Context) error {
 
 func (e *Entry) is(c *Credential) bool {
 	return e.ID == c.ID && e.Project == c.Project && e.Kind == c.Kind && e.Role == c.Role &&
-		e.RequireJWT == c.RequireJWT && e.Demo == c.Demo && slices.EqualFunc(e.sealed, c.Secrets, bytes.Equal)
+		e.RequireJWT == c.RequireJWT && e.Demo == c.Demo && e.Suspended == c.Suspended && slices.Equal(e.Origins, c.Origins) &&
+		slices.EqualFunc(e.sealed, c.Secrets, bytes.Equal)
 }
 
 func (k *Keyring) entry(c *Credential) *Entry {
-	e := &Entry{ID: c.ID, Project: c.Project, Kind: c.Kind, Role: c.Role, RequireJWT: c.RequireJWT, Demo: c.Demo}
+	e := &Entry{
+		ID: c.ID, Project: c.Project, Kind: c.Kind, Role: c.Role, RequireJWT: c.RequireJWT, Demo: c.Demo, Suspended: c.Suspended,
+		Origins: slices.Clone(c.Origins),
+	}
 	for _, sealed := range c.Secrets {
 		e.sealed = append(e.sealed, bytes.Clone(sealed))
 		secret, err := k.sealer.Open(sealed, c.Project, c.ID)

@@ -278,3 +278,22 @@ func BenchmarkLookup(b *testing.B) {
 		k.Lookup(key)
 	}
 }
+
+func TestAllowsOrigin(t *testing.T) {
+	for _, c := range []struct {
+		origins []string
+		origin  string
+		want    bool
+	}{
+		{nil, "https://a.example", true},
+		{[]string{"https://a.example", "http://localhost:3000"}, "http://localhost:3000", true},
+		{[]string{"https://a.example"}, "https://a.example.evil", false},
+		{[]string{"https://a.example"}, "https://a.exampl", false},
+		{[]string{"https://a.example"}, "null", false},
+		{[]string{"https://a.example"}, "", false},
+	} {
+		if got := (&Entry{Origins: c.origins}).AllowsOrigin([]byte(c.origin)); got != c.want {
+			t.Errorf("a key for %v and %q: %v, want %v", c.origins, c.origin, got, c.want)
+		}
+	}
+}

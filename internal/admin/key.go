@@ -25,6 +25,8 @@ type keyView struct {
 	Name       string      `json:"name,omitempty"`
 	RequireJWT *bool       `json:"requireJwt,omitempty"` // of a client key
 	Secrets    int         `json:"jwtSecrets,omitempty"` // how many are valid
+	Origins    []string    `json:"origins,omitempty"`    // web origins that may use it; none: any
+	Suspended  bool        `json:"suspended,omitempty"`
 	CreatedAt  time.Time   `json:"createdAt"`
 	RevokedAt  *time.Time  `json:"revokedAt,omitempty"`
 }
@@ -32,7 +34,7 @@ type keyView struct {
 func viewKey(k *access.Credential) keyView {
 	view := keyView{
 		ID: k.ID, Kind: k.Kind, Role: k.Role, Name: k.Name, Secrets: len(k.Secrets), CreatedAt: k.CreatedAt,
-		RevokedAt: k.RevokedAt,
+		RevokedAt: k.RevokedAt, Origins: k.Origins, Suspended: k.Suspended,
 	}
 	if k.Kind == access.Client {
 		view.RequireJWT = &k.RequireJWT
@@ -81,6 +83,7 @@ type newKey struct {
 	Role       access.Role `json:"role"`
 	Name       string      `json:"name"`
 	RequireJWT *bool       `json:"requireJwt"`
+	Origins    []string    `json:"origins"`
 }
 
 func (in *newKey) check() error {
@@ -103,7 +106,7 @@ func (in *newKey) check() error {
 	case len(in.Name) > 200 || strings.ContainsFunc(in.Name, unicode.IsControl):
 		return problem.New("invalid_value", "a name has at most 200 bytes and no control characters").At("name")
 	}
-	return nil
+	return in.checkOrigins()
 }
 
 func (s *Server) createKey(c *call, body []byte) (answer, error) {
@@ -127,6 +130,7 @@ func (s *Server) createKey(c *call, body []byte) (answer, error) {
 	credential := access.Credential{ID: id, Project: c.project, Kind: in.Kind, Role: in.Role, Name: in.Name, Hash: hash, CreatedAt: s.now()}
 	view := newKeyView{Key: key}
 	if in.Kind == access.Client {
+		credential.Origins = in.Origins
 		credential.RequireJWT = in.RequireJWT == nil || *in.RequireJWT
 		view.JWTSecret = s.secret(&credential)
 	}

@@ -48,6 +48,9 @@ func table() []route {
 		{method: "POST", path: base + "/keys/{target}", verbs: map[string]*route{
 			"revoke": {need: access.Owner, repeat: refused, handle: (*Server).revokeKey},
 			"rotate": {need: access.Owner, repeat: refused, handle: (*Server).rotateKey},
+
+			"suspend": {need: access.Owner, repeat: refused, handle: (*Server).suspendKey},
+			"resume":  {need: access.Owner, repeat: refused, handle: (*Server).resumeKey},
 		}},
 
 		{method: "GET", path: base + "/promotions", need: access.Viewer, query: append(paged, "retired"), handle: (*Server).listPromotions},

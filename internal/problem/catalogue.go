@@ -51,6 +51,8 @@ var Catalogue = map[string]Entry{
 	"expired_token":       {401, "The user token has expired"},
 	"user_mismatch":       {403, "The token or key is for another user"},
 	"forbidden":           {403, "This key may not do that"},
+	"forbidden_origin":    {403, "This key is not for web pages of this origin"},
+	"key_suspended":       {403, "This key is suspended"},
 	"explain_not_allowed": {403, "A client key may not ask for explanations"},
 	"rate_limited":        {429, "Too many requests"},
 

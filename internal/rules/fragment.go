@@ -11,10 +11,26 @@ type message struct {
 	Content   Content `json:"content"`
 }
 
-// rendered is the message of a promotion in one placement.
+// sdkMessage is the same message as the embedded-messaging SDKs read it.
+type sdkMessage struct {
+	Metadata sdkMetadata     `json:"metadata"`
+	Elements Content         `json:"elements"` // without its payload
+	Payload  json.RawMessage `json:"payload,omitempty"`
+}
+
+type sdkMetadata struct {
+	MessageID     string `json:"messageId"`
+	PlacementID   int32  `json:"placementId"`
+	CampaignID    int32  `json:"campaignId"`
+	IsProof       bool   `json:"isProof"`
+	PriorityOrder int32  `json:"priorityOrder"`
+}
+
+// rendered is the message of a promotion in one placement, in both forms.
 type rendered struct {
 	id       string
 	fragment []byte
+	sdk      []byte
 }
 
 // render makes the messages of all placements once, so that a decision only copies bytes and the next ruleset takes them over.
@@ -26,8 +42,31 @@ func (c *Compiled) render() {
 		if err != nil {
 			fragment = nil // Content was checked when it was published; a payload that is no JSON cannot be here
 		}
-		c.messages[i] = rendered{id: id, fragment: fragment}
+		c.messages[i] = rendered{id: id, fragment: fragment, sdk: c.renderSDK(id, target)}
 	}
+}
+
+func (c *Compiled) renderSDK(id string, target PlacementTarget) []byte {
+	m := sdkMessage{Elements: c.Content, Payload: c.Content.Payload, Metadata: sdkMetadata{
+		MessageID: id, PlacementID: target.Placement, CampaignID: c.CampaignID, PriorityOrder: target.Priority,
+	}}
+	m.Elements.Payload = nil
+	fragment, err := json.Marshal(m)
+	if err != nil {
+		return nil // as in render
+	}
+	return fragment
+}
+
+// SDKFragment is the promotion's message in the placement as the embedded-messaging SDKs read it, rendered once:
+// {"metadata":{…},"elements":{…},"payload":{…}}. Nil for a placement that the promotion does not target.
+func (c *Compiled) SDKFragment(placement int32) []byte {
+	for i := range c.Placements {
+		if c.Placements[i].Placement == placement {
+			return c.messages[i].sdk
+		}
+	}
+	return nil
 }
 
 // candidate is the promotion in its placement at index i.

@@ -27,7 +27,7 @@ func (s *Server) authenticate(ctx *fasthttp.RequestCtx, st *state) *problem.Prob
 		return problem.New("invalid_credential", "the API key is not known, or was revoked")
 	}
 	st.caller.entry = entry
-	if !st.route.open(entry.Kind) {
+	if !st.open(entry.Kind) {
 		// An admin key here is in the wrong hands or place. A client key is public: anyone could fill the log with it.
 		if entry.Kind == access.Admin {
 			s.logger.Warn("admin key used on the decision plane", "project", entry.Project, "credential_id", entry.ID,
@@ -35,8 +35,14 @@ func (s *Server) authenticate(ctx *fasthttp.RequestCtx, st *state) *problem.Prob
 		}
 		return problem.New("forbidden", "a key of this kind may not make this call")
 	}
+	if entry.Suspended {
+		return problem.New("key_suspended", "an administrator has suspended the key")
+	}
 	if entry.Kind != access.Client {
 		return nil
+	}
+	if p := st.admit(ctx); p != nil {
+		return p
 	}
 	st.caller.address = s.address(ctx)
 	if wait, ok := s.limiter.Allow(entry.ID, st.caller.address); !ok {
@@ -45,7 +51,7 @@ func (s *Server) authenticate(ctx *fasthttp.RequestCtx, st *state) *problem.Prob
 		p.RetryAfter = int(math.Ceil(wait.Seconds()))
 		return p
 	}
-	if !entry.RequireJWT {
+	if !entry.RequireJWT || st.call != nil && st.call.bare {
 		return nil
 	}
 	token, ok := bearer(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization))
@@ -54,6 +60,7 @@ func (s *Server) authenticate(ctx *fasthttp.RequestCtx, st *state) *problem.Prob
 	}
 	subject, err := s.deps.Tokens.Verify(entry, token, s.wall())
 	if err != nil {
+		st.tokenFault = err
 		return tokenProblem(err)
 	}
 	st.caller.subject = subject

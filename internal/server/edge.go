@@ -47,7 +47,11 @@ func (s *Server) head(ctx *fasthttp.RequestCtx, st *state) {
 	h := &ctx.Response.Header
 	h.SetBytesV(headerRequestID, st.requestID)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
+	if st.cacheControl == "" {
+		st.cacheControl = "no-store"
+	}
+	h.Set("Cache-Control", st.cacheControl)
+	st.appendSharing(ctx)
 	if s.draining.Load() {
 		ctx.SetConnectionClose()
 	}
@@ -64,26 +68,39 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 		ctx.SetConnectionClose()
 		return p
 	}
-	if st.route = find(path); st.route == RouteNone {
+	methods := ""
+	if st.call = findCall(path); st.call != nil {
+		st.route, methods = st.call.route, st.call.methods
+	} else if st.route = find(path); st.route != RouteNone {
+		methods = st.route.allow()
+	} else {
 		return problem.New("not_found", "there is nothing at this address")
 	}
-	if !st.route.takes(ctx.Method()) {
-		ctx.Response.Header.Set("Allow", st.route.allow())
-		return problem.New("method_not_allowed", "use %s", st.route.allow())
+	st.share(ctx)
+	if !st.takes(ctx.Method()) {
+		if st.sharing != shareNone && isPreflight(ctx) {
+			s.preflight(ctx, methods)
+			return nil
+		}
+		ctx.Response.Header.Set("Allow", methods)
+		return problem.New("method_not_allowed", "use %s", methods)
 	}
 	if st.route == RouteStream {
 		return s.openStream(ctx, st, query)
 	}
-	if len(query) > 0 {
+	if len(query) > 0 && st.call == nil {
 		return problem.New("invalid_parameter", "this call takes no query parameters")
 	}
 	if p := s.authenticate(ctx, st); p != nil {
 		return p
 	}
-	if !ctx.IsGet() && !ctx.IsDelete() {
+	if ctx.IsPost() || ctx.IsPut() {
 		if p := checkHead(&ctx.Request.Header); p != nil {
 			return p
 		}
+	}
+	if st.call != nil {
+		return s.sdk(ctx, st, path, query)
 	}
 	switch st.route {
 	case RouteEligibility:
@@ -133,13 +150,17 @@ func checkHead(h *fasthttp.RequestHeader) *problem.Problem {
 
 // fault answers with a problem.
 func (s *Server) fault(ctx *fasthttp.RequestCtx, st *state, p *problem.Problem) {
-	path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte("?"))
-	if len(path) > maxInstance {
-		path = path[:maxInstance]
-	}
 	h := &ctx.Response.Header
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	if forSDK(ctx) {
+		s.sdkFault(ctx, st, p)
+		return
+	}
+	path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte("?"))
+	if len(path) > maxInstance {
+		path = path[:maxInstance]
 	}
 	status := p.Status()
 	switch {

@@ -205,15 +205,17 @@ func TestFraming(t *testing.T) {
 		{"announced body beyond the limit", post + "Content-Length: 65537\r\n\r\n", "413"},
 		{"Expect: 100-continue with five megabytes", post + "Expect: 100-continue\r\nContent-Length: 5242880\r\n\r\n", "413"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			got := p.dial().all(c.text + next)
-			if !strings.HasPrefix(got, "HTTP/1.1 "+c.status+" ") {
-				t.Errorf("got %.300q, want %s", got, c.status)
-			}
-			if n := strings.Count(got, "HTTP/1.1 "); n != 1 {
-				t.Errorf("%d answers: what followed was served as a request\n%s", n, got)
-			}
-		})
+		for _, path := range []string{"/v1/eligibility", "/api/users/update"} {
+			t.Run(c.name+" "+path, func(t *testing.T) {
+				got := p.dial().all(strings.ReplaceAll(c.text, "/v1/eligibility", path) + next)
+				if !strings.HasPrefix(got, "HTTP/1.1 "+c.status+" ") {
+					t.Errorf("got %.300q, want %s", got, c.status)
+				}
+				if n := strings.Count(got, "HTTP/1.1 "); n != 1 {
+					t.Errorf("%d answers: what followed was served as a request\n%s", n, got)
+				}
+			})
+		}
 	}
 	if a := p.decide(`{"userId":"a"}`); a.status != 200 {
 		t.Errorf("afterwards the plane answers %d", a.status)

@@ -16,8 +16,13 @@ import (
 
 // eligibility answers POST /v1/eligibility.
 func (s *Server) eligibility(ctx *fasthttp.RequestCtx, st *state) *problem.Problem {
+	st.known = ctx.Request.Header.Peek(fasthttp.HeaderIfNoneMatch)
 	if p := s.answer(st, ctx.PostBody()); p != nil {
 		return p
+	}
+	st.sendTag(ctx, true)
+	if st.unchanged {
+		return nil
 	}
 	ctx.SetContentType(contentJSON)
 	ctx.SetBody(st.out)
@@ -59,29 +64,46 @@ func (s *Server) answer(st *state, body []byte) *problem.Problem {
 	return nil
 }
 
-// decide appends the placements and stamps of the decision: one that was kept beside the snapshot, or a new one.
+// decide appends the placements and stamps of the decision.
 func (s *Server) decide(st *state, rs *rules.Ruleset, read *cache.Read, dst []byte, degraded bool) []byte {
+	dst = s.place(st, rs, read, dst, formOwn, degraded)
+	if st.unchanged {
+		return dst
+	}
+	if st.request.Explain {
+		dst = appendRejected(dst, st.decision.Rejected)
+	}
+	return appendStamps(dst, rs.Version, read.TrueAt, st.tag.until, degraded)
+}
+
+// place appends the placements of the decision, one that was kept beside the snapshot or a new one, unless the asker has them already;
+// and notes their tag.
+func (s *Server) place(st *state, rs *rules.Ruleset, read *cache.Read, dst []byte, f form, degraded bool) []byte {
 	req, d := &st.request, &st.decision
 	reuse := read.Memo != nil && !req.Explain
 	if reuse {
-		st.class = appendClass(st.class[:0], req)
+		st.class = f.appendClass(st.class[:0], req)
 		if kept, ok := recall(read.Memo, rs, st.class, req.Now); ok {
 			s.stats.reused.Add(1)
-			return appendStamps(kept.append(dst), rs.Version, read.TrueAt, kept.until, degraded)
+			st.tag = tag{text: kept.tag, until: kept.until, set: true}
+			if st.unchanged = !degraded && st.has(&kept.tag); st.unchanged {
+				return dst
+			}
+			return kept.append(dst)
 		}
 	}
 	engine.Decide(rs, read.Snapshot, req, d)
 	if d.Errors > 0 {
 		s.stats.ruleErrors.Add(uint64(d.Errors))
 	}
+	from := len(dst)
+	dst = appendPlacements(dst, f, d.Placements)
+	st.tag = tag{text: newTag(dst[from:]), until: d.ValidUntil, set: !req.Explain}
 	if reuse {
-		remember(read.Memo, rs, st.class, req.Now, d)
+		remember(read.Memo, rs, st.class, req.Now, d, f, st.tag.text)
 	}
-	dst = appendPlacements(dst, d.Placements)
-	if req.Explain {
-		dst = appendRejected(dst, d.Rejected)
-	}
-	return appendStamps(dst, rs.Version, read.TrueAt, d.ValidUntil, degraded)
+	st.unchanged = st.tag.set && !degraded && st.has(&st.tag.text)
+	return dst
 }
 
 // load reads a user that is not cached. The key is copied: the load outlives the request's memory.

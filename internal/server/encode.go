@@ -16,25 +16,38 @@ func appendHead(dst []byte, user string) []byte {
 	return append(dst, `,"placements":[`...)
 }
 
+// fragment is the message as it is written in the form.
+func (f form) fragment(c *rules.Candidate, placement int32) []byte {
+	if f == formSDK {
+		return c.Promotion.SDKFragment(placement)
+	}
+	return c.Fragment
+}
+
 // appendPlacements appends the placements of a decision.
-func appendPlacements(dst []byte, placements []engine.Placement) []byte {
+func appendPlacements(dst []byte, f form, placements []engine.Placement) []byte {
 	for i := range placements {
 		p := &placements[i]
-		dst = appendPlacementHead(dst, i, p.ID)
+		dst = appendPlacementHead(dst, f, i, p.ID)
 		for j := range p.Messages {
 			if j > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(dst, p.Messages[j].Fragment...)
+			dst = append(dst, f.fragment(&p.Messages[j], p.ID)...)
 		}
 		dst = append(dst, `]}`...)
 	}
 	return dst
 }
 
-func appendPlacementHead(dst []byte, index int, id int32) []byte {
+func appendPlacementHead(dst []byte, f form, index int, id int32) []byte {
 	if index > 0 {
 		dst = append(dst, ',')
+	}
+	if f == formSDK {
+		dst = append(dst, `{"placementId":`...)
+		dst = strconv.AppendInt(dst, int64(id), 10)
+		return append(dst, `,"embeddedMessages":[`...)
 	}
 	dst = append(dst, `{"placement":`...)
 	dst = strconv.AppendInt(dst, int64(id), 10)

@@ -14,7 +14,7 @@ type Endpoint struct {
 }
 
 // routePaths is where find finds each route.
-var routePaths = [routes]string{
+var routePaths = [ownRoutes]string{
 	RouteEligibility: "/v1/eligibility", RoutePrecheck: "/v1/precheck", RouteUser: userPrefix + "{userId}", RouteUsersBulk: "/v1/users:bulk",
 	RouteEvents: "/v1/events", RouteEngagement: "/v1/engagement", RouteStreamTokens: "/v1/stream-tokens",
 	RouteStream: "/v1/stream",
@@ -23,7 +23,7 @@ var routePaths = [routes]string{
 // Endpoints lists every call of the plane. The API's document is held against it.
 func Endpoints() []Endpoint {
 	var all []Endpoint
-	for route := RouteNone + 1; route < routes; route++ {
+	for route := RouteNone + 1; route < ownRoutes; route++ {
 		var kinds []access.Kind
 		for _, kind := range []access.Kind{access.Server, access.Client, access.Admin} {
 			if route.open(kind) && route != RouteStream { // which a token opens

@@ -16,7 +16,7 @@ import (
 // limits chooses how much of a request is read, as soon as its header is known.
 func (s *Server) limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	path, _, _ := bytes.Cut(h.RequestURI(), []byte("?"))
-	if !find(path).bulk() {
+	if call := findCall(path); !find(path).bulk() && (call == nil || !call.list) {
 		return fasthttp.RequestConfig{MaxRequestBodySize: s.cfg.DecisionBodyBytes}
 	}
 	cfg := fasthttp.RequestConfig{MaxRequestBodySize: s.cfg.BulkBodyBytes}

@@ -24,8 +24,18 @@ type reusable struct {
 	rs          *rules.Ruleset
 	from, until int64 // wall nanoseconds: holds for a now in [from, until)
 	class       string
+	form        form
+	tag         weakTag // of the placements as they are written
 	parts       []part
 }
+
+// form is in whose words an answer is written.
+type form uint8
+
+const (
+	formOwn form = iota
+	formSDK
+)
 
 // part is one placement of an answer.
 type part struct {
@@ -57,6 +67,15 @@ func appendClass(dst []byte, req *engine.Request) []byte {
 	return dst
 }
 
+// appendClass appends the class of a request whose answer is written in the form. No limit is written as the byte that leads those of SDKs.
+func (f form) appendClass(dst []byte, req *engine.Request) []byte {
+	const sdk = 0xff
+	if f == formSDK {
+		dst = append(dst, sdk)
+	}
+	return appendClass(dst, req)
+}
+
 // recall finds a kept answer that holds for the class at now.
 func recall(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64) (*reusable, bool) {
 	for i := range cache.MemoSlots {
@@ -70,7 +89,7 @@ func recall(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64) (*reus
 
 // remember keeps a decision made at now if there is a place for it: an empty one or one whose answer is over. What still
 // holds is not pushed out, so that requests that never come twice cost one comparison each and no memory.
-func remember(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64, d *engine.Decision) {
+func remember(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64, d *engine.Decision, f form, t weakTag) {
 	if d.ValidUntil-now < int64(minHorizon) {
 		return
 	}
@@ -79,7 +98,7 @@ func remember(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64, d *e
 		if ok && old.rs == rs && now < old.until {
 			continue
 		}
-		if r := newReusable(rs, class, now, d); r != nil {
+		if r := newReusable(rs, class, now, d, f, t); r != nil {
 			memo.Store(i, r)
 		}
 		return
@@ -87,8 +106,8 @@ func remember(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64, d *e
 }
 
 // newReusable copies what belongs to the request. It returns nil when the answer is larger than the allowance.
-func newReusable(rs *rules.Ruleset, class []byte, now int64, d *engine.Decision) *reusable {
-	const base, perPart, perFragment = 96, 32, 24
+func newReusable(rs *rules.Ruleset, class []byte, now int64, d *engine.Decision, f form, t weakTag) *reusable {
+	const base, perPart, perFragment = 128, 32, 24
 	size := base + len(class) + perPart*len(d.Placements)
 	for i := range d.Placements {
 		size += perFragment * len(d.Placements[i].Messages)
@@ -96,12 +115,12 @@ func newReusable(rs *rules.Ruleset, class []byte, now int64, d *engine.Decision)
 	if size > maxReusableBytes {
 		return nil
 	}
-	r := &reusable{rs: rs, from: now, until: d.ValidUntil, class: string(class), parts: make([]part, len(d.Placements))}
+	r := &reusable{rs: rs, from: now, until: d.ValidUntil, class: string(class), form: f, tag: t, parts: make([]part, len(d.Placements))}
 	for i := range d.Placements {
 		p := &d.Placements[i]
 		r.parts[i].id = p.ID
 		for j := range p.Messages {
-			r.parts[i].fragments = append(r.parts[i].fragments, p.Messages[j].Fragment)
+			r.parts[i].fragments = append(r.parts[i].fragments, f.fragment(&p.Messages[j], p.ID))
 		}
 	}
 	return r
@@ -110,7 +129,7 @@ func newReusable(rs *rules.Ruleset, class []byte, now int64, d *engine.Decision)
 // append appends the placements of the answer.
 func (r *reusable) append(dst []byte) []byte {
 	for i := range r.parts {
-		dst = appendPlacementHead(dst, i, r.parts[i].id)
+		dst = appendPlacementHead(dst, r.form, i, r.parts[i].id)
 		for j, fragment := range r.parts[i].fragments {
 			if j > 0 {
 				dst = append(dst, ',')

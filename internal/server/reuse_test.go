@@ -82,12 +82,12 @@ func TestReuseNeverChangesAnAnswer(t *testing.T) {
 				req.Context[platform] = rules.ContextValue{Set: true, Text: rapid.SampledFrom([]string{"ios", "web"}).Draw(t, "platform")}
 			}
 			engine.Decide(set, read.Snapshot, &req, &truth)
-			want := appendPlacements(nil, truth.Placements)
+			want := appendPlacements(nil, formOwn, truth.Placements)
 			class := appendClass(nil, &req)
 			kept, ok := recall(&memo, set, class, req.Now)
 			if !ok {
 				engine.Decide(set, read.Snapshot, &req, &d)
-				remember(&memo, set, class, req.Now, &d)
+				remember(&memo, set, class, req.Now, &d, formOwn, weakTag{})
 				continue
 			}
 			if got := kept.append(nil); string(got) != string(want) {
@@ -102,10 +102,10 @@ func TestReuseNeverChangesAnAnswer(t *testing.T) {
 
 func TestLargeAnswersAreNotKept(t *testing.T) {
 	d := engine.Decision{ValidUntil: rules.Forever, Placements: make([]engine.Placement, 20)}
-	if r := newReusable(&rules.Ruleset{}, nil, 0, &d); r != nil {
+	if r := newReusable(&rules.Ruleset{}, nil, 0, &d, formOwn, weakTag{}); r != nil {
 		t.Error("20 placements are kept")
 	}
-	if r := newReusable(&rules.Ruleset{}, make([]byte, maxReusableBytes), 0, &engine.Decision{ValidUntil: rules.Forever}); r != nil {
+	if r := newReusable(&rules.Ruleset{}, make([]byte, maxReusableBytes), 0, &engine.Decision{ValidUntil: rules.Forever}, formOwn, weakTag{}); r != nil {
 		t.Error("half a kilobyte of context is kept")
 	}
 }

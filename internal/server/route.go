@@ -23,12 +23,23 @@ const (
 	RouteEngagement
 	RouteStreamTokens
 	RouteStream
+	ownRoutes // those above, each of which has one address
+)
+
+// The routes of the SDK-compatible surface, each of many addresses.
+const (
+	RouteSDKSync = iota + ownRoutes
+	RouteSDKEngagement
+	RouteSDKIngest
+	RouteSDKLookup
+	RouteSDKStub
 	routes
 )
 
 var routeNames = [routes]string{
 	RouteNone: "none", RouteEligibility: "eligibility", RoutePrecheck: "precheck", RouteUser: "user", RouteUsersBulk: "users_bulk",
 	RouteEvents: "events", RouteEngagement: "engagement", RouteStreamTokens: "stream_tokens", RouteStream: "stream",
+	RouteSDKSync: "sdk_sync", RouteSDKEngagement: "sdk_engagement", RouteSDKIngest: "sdk_ingest", RouteSDKLookup: "sdk_lookup", RouteSDKStub: "sdk_stub",
 }
 
 // String is the route's name as metrics label it.

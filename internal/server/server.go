@@ -21,6 +21,7 @@ type Server struct {
 	logger  *slog.Logger
 	limiter *access.Limiter
 	zones   zones
+	emails  *emails
 	ids     requestIDs
 	http    *fasthttp.Server
 	stats   Stats
@@ -44,7 +45,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps.Hints == nil || deps.Streams == nil || deps.Tickets == nil || deps.Clock == nil || deps.Logger == nil {
 		return nil, errors.New("server: every dependency is required")
 	}
-	s := &Server{cfg: cfg, deps: deps, logger: deps.Logger, limiter: access.NewLimiter(cfg.ClientRate), ids: newRequestIDs()}
+	s := &Server{cfg: cfg, deps: deps, logger: deps.Logger, limiter: access.NewLimiter(cfg.ClientRate), ids: newRequestIDs(), emails: newEmails()}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.states.New = func() any { return &state{} }
 	s.http = &fasthttp.Server{

@@ -22,13 +22,42 @@ type state struct {
 	caller    caller
 	requestID []byte
 
+	call       *sdkCall // of the SDK-compatible surface, nil elsewhere
+	tokenFault error    // why the user token was refused
+	params     []byte   // JSON that explains an error to an SDK
+
+	sharing      sharing
+	cacheControl string // of the answer; "" is not to be stored
+
 	asked    ask.Request
+	sync     ask.Sync
 	demand   cache.Demand
 	request  engine.Request
 	context  []rules.ContextValue
 	class    []byte // of the request, for reuse
 	decision engine.Decision
 	out      []byte
+
+	known     []byte // If-None-Match as it was sent; a view of the request
+	tag       tag
+	unchanged bool // the asker has the answer already
+	text      []byte
+}
+
+// open reports whether a key of the kind may make the call.
+func (st *state) open(kind access.Kind) bool {
+	if st.call != nil {
+		return st.call.open(kind)
+	}
+	return st.route.open(kind)
+}
+
+// takes reports whether the call knows the method. Methods are case-sensitive.
+func (st *state) takes(method []byte) bool {
+	if st.call != nil {
+		return st.call.takes(method)
+	}
+	return st.route.takes(method)
 }
 
 // caller is who asks.
@@ -49,6 +78,9 @@ func (s *Server) acquire() *state { return s.states.Get().(*state) }
 // release drops what refers to the request or its user: the pool must neither keep a profile in memory nor show one request to the next.
 func (s *Server) release(st *state) {
 	st.route, st.caller, st.requestID = RouteNone, caller{}, st.requestID[:0]
+	st.call, st.tokenFault, st.params, st.sharing, st.cacheControl = nil, nil, nil, shareNone, ""
+	st.known, st.tag, st.unchanged = nil, tag{}, false
+	st.sync.Reset()
 	st.asked.Reset()
 	clear(st.context)
 	st.context = st.context[:0]

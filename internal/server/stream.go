@@ -89,6 +89,13 @@ func (s *Server) openStream(ctx *fasthttp.RequestCtx, st *state, query []byte) *
 	if err != nil {
 		return problem.New("invalid_token", "%v: ask POST /v1/stream-tokens for another", err).At("token")
 	}
+	if entry.Suspended {
+		return problem.New("key_suspended", "an administrator has suspended the key")
+	}
+	st.caller.entry = entry
+	if p := st.admit(ctx); p != nil {
+		return p
+	}
 	since, _ := strconv.ParseUint(string(ctx.Request.Header.Peek("Last-Event-ID")), 16, 64) // anything else is a client that knows nothing
 	subject := stream.Subject{
 		Key: profile.Key{Project: entry.Project, User: ticket.User}, Credential: entry.ID, Question: ticket.Question,
@@ -100,7 +107,7 @@ func (s *Server) openStream(ctx *fasthttp.RequestCtx, st *state, query []byte) *
 	if err != nil {
 		return s.noStream(err)
 	}
-	s.hijack(ctx, string(st.requestID), subscription)
+	s.hijack(ctx, st, subscription)
 	return nil
 }
 
@@ -141,7 +148,7 @@ func (s *Server) Ask(ctx context.Context, subject *stream.Subject) (stream.Outlo
 func (s *Server) outlook(st *state, rs *rules.Ruleset, read *cache.Read) stream.Outlook {
 	st.request.Now = max(s.deps.Clock.Now().Wall, read.Snapshot.AsOf.Wall)
 	engine.Decide(rs, read.Snapshot, &st.request, &st.decision)
-	st.out = appendPlacements(st.out[:0], st.decision.Placements)
+	st.out = appendPlacements(st.out[:0], formOwn, st.decision.Placements)
 	o := stream.Outlook{Digest: xxhash.Sum64(st.out), Turns: stream.Never, Edge: st.decision.ValidUntil}
 	if o.Digest == 0 {
 		o.Digest = 1 // 0 stands for a client that knows nothing

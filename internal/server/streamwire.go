@@ -24,8 +24,8 @@ const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-
 	"X-Content-Type-Options: nosniff\r\nConnection: close\r\n"
 
 // hijack takes the connection away from the server, which gives its buffers and its worker back: an open stream costs two small stacks and a subscription.
-func (s *Server) hijack(ctx *fasthttp.RequestCtx, requestID string, subscription *stream.Subscription) {
-	head := streamHead + "Access-Control-Allow-Origin: *\r\n" + headerRequestID + ": " + requestID + "\r\n\r\n" +
+func (s *Server) hijack(ctx *fasthttp.RequestCtx, st *state, subscription *stream.Subscription) {
+	head := streamHead + st.sharingLines(ctx) + headerRequestID + ": " + string(st.requestID) + "\r\n\r\n" +
 		"retry: " + strconv.FormatInt(streamRetry.Milliseconds(), 10) + "\n\n"
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(c net.Conn) {

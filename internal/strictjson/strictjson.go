@@ -1,5 +1,5 @@
-// Package strictjson decodes what callers send: JSON with every name known, in its exact case and once, valid UTF-8, bounded depth, and nothing
-// behind the value. What it refuses, it refuses with a stable code and the place.
+// Package strictjson decodes what callers send: JSON with every name known, in its exact case and once, valid UTF-8, bounded depth, and
+// nothing behind the value. What it refuses, it refuses with a stable code and the place.
 package strictjson
 
 import (
@@ -20,7 +20,13 @@ import (
 const MaxDepth = 16
 
 // Unmarshal decodes data into v, a pointer. The error is always a *problem.Problem.
-func Unmarshal(data []byte, v any) error {
+func Unmarshal(data []byte, v any) error { return unmarshal(data, v, true) }
+
+// UnmarshalKnown is Unmarshal for callers that may send more than v asks for, as apps do whose makers cannot be asked to change them:
+// names that v does not have are passed over. All else is as strict.
+func UnmarshalKnown(data []byte, v any) error { return unmarshal(data, v, false) }
+
+func unmarshal(data []byte, v any, all bool) error {
 	switch string(bytes.TrimSpace(data)) {
 	case "":
 		return problem.New("empty_body", "send a JSON body")
@@ -30,7 +36,7 @@ func Unmarshal(data []byte, v any) error {
 	if err := checkDepth(data); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(data, v, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.Unmarshal(data, v, json.RejectUnknownMembers(all)); err != nil {
 		return Explain(err)
 	}
 	return nil
