@@ -62,14 +62,14 @@ func (d *Decision) place(id int32, table *rules.PlacementTable, req *Request) {
 
 // rank shows the first eligible promotions of those that the index finds.
 func (d *Decision) rank(table *rules.PlacementTable, limit int) {
-	walk := table.Walk(&d.scratch)
+	walk := table.Walk(&d.input, &d.scratch)
 	for shown := 0; shown < limit; {
-		i, ok := walk.Next()
+		i, says, ok := walk.Next()
 		if !ok {
 			return
 		}
 		candidate := &table.Candidates[i]
-		eligible, until := d.eligible(candidate.Promotion)
+		eligible, until := d.standing(candidate.Promotion, says)
 		d.ValidUntil = min(d.ValidUntil, until)
 		if eligible {
 			d.messages = append(d.messages, *candidate)
@@ -112,9 +112,15 @@ func (d *Decision) slice() {
 	}
 }
 
-// eligible is the conjunction of everything that a promotion asks for. While it holds, it holds until its first part ends; while it does not, at least
-// as long as any one part that fails.
+// eligible is standing of a promotion whose rule was not asked yet.
 func (d *Decision) eligible(p *rules.Compiled) (ok bool, until int64) {
+	verdict := p.Rule.Eval(&d.input)
+	return d.standing(p, rules.Standing{True: verdict.True, Until: verdict.Until, Failed: verdict.Failed})
+}
+
+// standing is the conjunction of everything that a promotion asks for, of which its rule says verdict. While it holds, it holds until its first part ends;
+// while it does not, at least as long as any one part that fails.
+func (d *Decision) standing(p *rules.Compiled, verdict rules.Standing) (ok bool, until int64) {
 	if p.Paused {
 		return false, rules.Forever
 	}
@@ -125,7 +131,6 @@ func (d *Decision) eligible(p *rules.Compiled) (ok bool, until int64) {
 	if heldOut(p, d.input.Snapshot) {
 		return false, rules.Forever
 	}
-	verdict := p.Rule.Eval(&d.input)
 	if verdict.Failed {
 		d.Errors++
 	}

@@ -95,6 +95,7 @@ func BenchmarkPublish(b *testing.B) {
 			for b.Loop() {
 				i++
 				spec.Promotions[n/2].Revision, spec.Version = i+1, spec.Version+1
+				spec.Promotions[n/2].Promotion.Rule = spec.Promotions[i%(n/2)].Promotion.Rule
 				var err error
 				if rs, err = compiler.Compile(spec, rs); err != nil {
 					b.Fatal(err)

@@ -102,11 +102,18 @@ type Events struct {
 
 // Events returns the events of the type at slot; a type without events, or unknown when the snapshot was built, has none.
 func (s *Snapshot) Events(slot int) Events {
-	i, ok := slices.BinarySearchFunc(s.runs, int32(slot), func(r run, slot int32) int { return int(r.slot - slot) })
-	if !ok {
+	low, high := 0, len(s.runs)
+	for low < high {
+		if middle := (low + high) / 2; s.runs[middle].slot < int32(slot) {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	if low == len(s.runs) || s.runs[low].slot != int32(slot) {
 		return Events{snap: s}
 	}
-	return Events{snap: s, run: &s.runs[i]}
+	return Events{snap: s, run: &s.runs[low]}
 }
 
 // Len is the number of events.

@@ -51,6 +51,7 @@ type Input struct {
 	channel  ref.Val
 	chanText string
 	streams  []eventStream // by slot of the event type
+	boxes    boxes
 }
 
 var _ cel.Activation = (*Input)(nil)
@@ -97,7 +98,7 @@ func (in *Input) boxedChannel() ref.Val {
 func (in *Input) own() {
 	if in.owner != in {
 		in.owner = in
-		in.boxedOf, in.boxed, in.id, in.now, in.channel, in.streams = nil, nil, nil, nil, nil, nil
+		in.boxedOf, in.boxed, in.id, in.now, in.channel, in.streams, in.boxes = nil, nil, nil, nil, nil, nil, boxes{}
 	}
 }
 

@@ -31,6 +31,13 @@ type checkLimits struct {
 	retention time.Duration // the longest window; 0 is profile.DefaultRetention
 }
 
+func (l checkLimits) withDefaults() checkLimits {
+	if l.retention <= 0 {
+		l.retention = profile.DefaultRetention
+	}
+	return l
+}
+
 // checking is one check of one rule.
 type checking struct {
 	env    *env
@@ -43,10 +50,7 @@ type checking struct {
 // check parses and checks a rule. The tree is nil exactly when some issue is an error; warnings may come with a tree. Issues are in the
 // order of the text. It never panics: a fault of the library comes out as an issue too.
 func (e *env) check(source string, limits checkLimits) (tree *cel.Ast, issues []Issue) {
-	if limits.retention <= 0 {
-		limits.retention = profile.DefaultRetention
-	}
-	c := &checking{env: e, limits: limits}
+	c := &checking{env: e, limits: limits.withDefaults()}
 	defer func() {
 		if r := recover(); r != nil {
 			tree, issues = nil, []Issue{{
@@ -97,7 +101,7 @@ func (c *checking) run(source string) *cel.Ast {
 		return nil
 	}
 	c.spans = &spans{text: c.text, info: checked.NativeRep().SourceInfo()}
-	c.checked(checked)
+	c.checked(checked.NativeRep())
 	if c.failed() {
 		return nil
 	}
@@ -108,9 +112,8 @@ func (c *checking) run(source string) *cel.Ast {
 const suggestComparison = "compare it with something, such as == or >"
 
 // checked looks at a tree whose types are right.
-func (c *checking) checked(tree *cel.Ast) {
-	native := tree.NativeRep()
-	if out := tree.OutputType(); !out.IsExactType(types.BoolType) {
+func (c *checking) checked(native *ast.AST) {
+	if out := native.GetType(native.Expr().ID()); !out.IsExactType(types.BoolType) {
 		if isOptional(out) {
 			c.faultAt(native.Expr(), issueMustBeBool, "add .orValue(false), or compare it with something",
 				"a rule must be true or false, but here may be no value")
@@ -123,7 +126,7 @@ func (c *checking) checked(tree *cel.Ast) {
 	if c.failed() {
 		return
 	}
-	c.constants(tree)
+	c.constants(native)
 	if c.failed() {
 		return
 	}

@@ -14,15 +14,15 @@ import (
 // constantCheck evaluates what does not depend on the user or the request: what fails there fails for everyone.
 type constantCheck struct {
 	*checking
-	tree   *cel.Ast
+	tree   *ast.AST
 	values map[int64]ref.Val // of constant calls
 	broken map[int64]bool    // constant calls that are an error
 	faults []ast.Expr        // the innermost of those
 }
 
-func (c *checking) constants(tree *cel.Ast) {
+func (c *checking) constants(tree *ast.AST) {
 	k := &constantCheck{checking: c, tree: tree, values: make(map[int64]ref.Val), broken: make(map[int64]bool)}
-	root := tree.NativeRep().Expr()
+	root := tree.Expr()
 	k.fold(root)
 	k.reportFaults(root)
 	if !c.failed() {
@@ -180,7 +180,7 @@ func (k *constantCheck) outcomes(e ast.Expr) (canBeTrue, canBeFalse bool) {
 // windows makes sure that the length of every window is known and is one that the stored history covers.
 func (k *constantCheck) windows(e ast.Expr) {
 	if e.Kind() == ast.CallKind {
-		overloads := k.tree.NativeRep().GetOverloadIDs(e.ID())
+		overloads := k.tree.GetOverloadIDs(e.ID())
 		if len(overloads) == 1 && windowed[overloads[0]] {
 			args := e.AsCall().Args()
 			k.window(args[len(args)-1])

@@ -24,9 +24,17 @@ func (e windowEdge) next(in *Input) int64 {
 
 // windowNext is the next instant at which an event enters or leaves (now-w, now].
 func windowNext(events profile.Events, now, w int64) int64 {
-	times := events.Times()
-	until := Forever
 	from, to := events.Window(now, w)
+	return entersOrLeaves(events.Times(), w, from, to)
+}
+
+// windowUntil is the edge of a window whose events are known: those from index from up to to.
+func windowUntil(events profile.Events, now, w int64, from, to int) int64 {
+	return min(entersOrLeaves(events.Times(), w, from, to), healedAt(events, now, w))
+}
+
+func entersOrLeaves(times []int64, w int64, from, to int) int64 {
+	until := Forever
 	if from < to {
 		until = times[from] + w
 	}

@@ -27,7 +27,7 @@ func attributeField(attr *profile.Attribute) *types.FieldType {
 			case profile.Present:
 				cell := (*Input)(user).cell(slot)
 				if *cell == nil {
-					*cell = boxAttribute(user.Snapshot, slot, typ)
+					*cell = user.boxes.attribute(user.Snapshot, slot, typ)
 				}
 				return *cell, nil
 			case profile.Invalid:

@@ -34,7 +34,7 @@ type finder struct {
 // newFinder makes the claims of a checked rule with their outcomes.
 func newFinder(b *ruleBuilder, source string) (*finder, *claim) {
 	f := &finder{b: b, spans: &spans{text: newSourceText(source), info: b.info}, byKey: make(map[string]*domain)}
-	root := f.claim(b.checked.NativeRep().Expr(), true)
+	root := f.claim(b.checked.Expr(), true)
 	f.evaluate()
 	root.combine()
 	return f, root

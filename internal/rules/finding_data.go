@@ -40,7 +40,7 @@ func (a *assessment) fromData(s *sample) []Issue {
 		a: a, sample: s, spans: &spans{text: newSourceText(a.source), info: a.b.info}, done: make(map[string]bool),
 		values: make(map[string]map[string]int),
 	}
-	o.visit(a.b.checked.NativeRep().Expr())
+	o.visit(a.b.checked.Expr())
 	o.failures()
 	slices.SortStableFunc(o.issues, func(x, y Issue) int { return cmp.Or(x.Line-y.Line, x.Column-y.Column) })
 	return o.issues
@@ -136,7 +136,7 @@ func (o *observed) failures() {
 	for _, name := range slices.Sorted(maps.Keys(lacking)) {
 		share := float64(lacking[name]) / float64(len(o.sample.users))
 		path, ok := strings.CutPrefix(name, varUser+".")
-		if e := o.reading(o.a.b.checked.NativeRep().Expr(), path); ok && e != nil && share >= commonlyAbsent {
+		if e := o.reading(o.a.b.checked.Expr(), path); ok && e != nil && share >= commonlyAbsent {
 			o.add(e, issueErrorsWithout, "ask has("+name+") first, or give a default with orValue",
 				"%.0f %% of the users sampled have no %s: for them this is an error, and they do not qualify", 100*share, name)
 		}
@@ -220,7 +220,7 @@ func (o *observed) valuesOf(e ast.Expr) (name string, seen map[string]int) {
 		return name, o.counted(name, func(count func(string)) { countAttribute(o.sample, attr, count) })
 	}
 	operand, field, _ := selected(e)
-	typ, ok := o.a.b.schema.EventType(eventName(o.a.b.checked.NativeRep().GetType(operand.ID()).TypeName()))
+	typ, ok := o.a.b.schema.EventType(eventName(o.a.b.checked.GetType(operand.ID()).TypeName()))
 	if !ok {
 		return "", nil
 	}

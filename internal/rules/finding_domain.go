@@ -208,7 +208,7 @@ func (f *finder) operand(e ast.Expr) *domain {
 			return d
 		}
 	}
-	d := domain{kind: domainTerm, name: textOf(e, f.b.info), of: f.b.checked.NativeRep().GetType(e.ID()).Kind()}
+	d := domain{kind: domainTerm, name: textOf(e, f.b.info), of: f.b.checked.GetType(e.ID()).Kind()}
 	if e.Kind() == ast.IdentKind {
 		d.sure = e.AsIdent() == varNow || e.AsIdent() == varChannel
 	}

@@ -58,7 +58,7 @@ func (f *finder) tryOne(d *domain, u *use) bool {
 		}
 		return true
 	}
-	lit, err := f.b.literal(u.expr)
+	lit, err := f.b.literal(u.expr, textOf(u.expr, f.b.info))
 	if err != nil {
 		return false
 	}
@@ -78,7 +78,7 @@ const varCell = "@cell"
 
 // replaced is the clause with the variable in the place of its term.
 func (f *finder) replaced(u *use) *ast.AST {
-	whole := f.b.checked.NativeRep()
+	whole := f.b.checked
 	factory := ast.NewExprFactory()
 	variable := factory.NewIdent(ast.MaxID(whole)+1, varCell)
 	call := u.expr.AsCall()

@@ -5,6 +5,7 @@ import (
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
 )
 
 // A rule is kept as a monotone Boolean formula: ANDs and ORs over literals, a literal being "this sub-expression evaluates to true" or "… to
@@ -42,8 +43,9 @@ const maxLiterals = 256
 // decompose makes the formula of "e evaluates to want".
 func (b *ruleBuilder) decompose(e ast.Expr, want bool) (formula, error) {
 	part := b.part(e)
+	text := part.Text
 	if !want {
-		part.Text = negated(part.Text)
+		part.Text = negated(text)
 	}
 	if b.literals < maxLiterals && e.Kind() == ast.CallKind {
 		call := e.AsCall()
@@ -62,9 +64,13 @@ func (b *ruleBuilder) decompose(e ast.Expr, want bool) (formula, error) {
 			return b.junction(op, part, want, flatten(e, call.FunctionName()))
 		case operators.Conditional:
 			return b.conditional(call.Args(), part, want)
+		case operators.Equals, operators.NotEquals:
+			if b.sameTruth(call.Args()) {
+				return b.equivalence(call.Args(), part, (call.FunctionName() == operators.Equals) == want)
+			}
 		}
 	}
-	lit, err := b.literal(e)
+	lit, err := b.literal(e, text)
 	return formula{op: opLiteral, lit: lit, want: want, part: part}, err
 }
 
@@ -89,6 +95,33 @@ func (b *ruleBuilder) conditional(args []ast.Expr, part Part, want bool) (formul
 			return out, err
 		}
 		branch, err := b.decompose(args[1+i], want)
+		if err != nil {
+			return out, err
+		}
+		out.kids = append(out.kids, formula{op: opAnd, part: part, kids: []formula{guard, branch}})
+	}
+	return out, nil
+}
+
+// sameTruth reports whether both sides are conditions, and not just something compared with true or false.
+func (b *ruleBuilder) sameTruth(args []ast.Expr) bool {
+	for _, arg := range args {
+		if arg.Kind() == ast.LiteralKind || !b.checked.GetType(arg.ID()).IsExactType(types.BoolType) {
+			return false
+		}
+	}
+	return true
+}
+
+// equivalence: (x == y) is (x ? y : !y), also when one of them fails.
+func (b *ruleBuilder) equivalence(args []ast.Expr, part Part, same bool) (formula, error) {
+	out := formula{op: opChoice, part: part}
+	for _, onTrue := range []bool{true, false} {
+		guard, err := b.decompose(args[0], onTrue)
+		if err != nil {
+			return out, err
+		}
+		branch, err := b.decompose(args[1], onTrue == same)
 		if err != nil {
 			return out, err
 		}

@@ -84,7 +84,7 @@ func (w *edgeWalker) call(e ast.Expr) {
 func (w *edgeWalker) stream(e ast.Expr, slot int) {
 	var found edge = lifeEdge{slot: slot, retention: int64(w.b.retention)}
 	for _, arg := range e.AsCall().Args()[1:] {
-		if w.b.checked.NativeRep().GetType(arg.ID()).IsExactType(types.DurationType) {
+		if w.b.checked.GetType(arg.ID()).IsExactType(types.DurationType) {
 			window, err := w.b.constantDuration(arg)
 			if err != nil {
 				w.err = err

@@ -22,6 +22,7 @@ type index struct {
 type block struct {
 	rules []*Rule
 	words screenWords
+	code  code // of rules
 }
 
 // screenWords is a table of words by axis and class.
@@ -34,6 +35,7 @@ type screenWords struct {
 type axisWords struct {
 	axis int32
 	from int32 // the word of class 0
+	many bool  // a user may be in many classes
 }
 
 const (
@@ -90,7 +92,7 @@ func newBlock(c *coding, rules []*Rule) *block {
 		}
 	}
 	w.order(c)
-	return &block{rules: rules, words: w}
+	return &block{rules: rules, words: w, code: newCode(rules)}
 }
 
 // newGroup has a bit for each block that has a candidate for the class.
@@ -121,7 +123,7 @@ func newWords(c *coding, n int, axes map[int]bool) screenWords {
 	w := screenWords{full: ^uint64(0) >> (wordBits - n), axes: make([]axisWords, 0, len(axes))}
 	size := 0
 	for axis := range axes {
-		w.axes = append(w.axes, axisWords{axis: int32(axis), from: int32(size)})
+		w.axes = append(w.axes, axisWords{axis: int32(axis), from: int32(size), many: c.axes[axis].kind == axisMember})
 		size += c.axes[axis].classes()
 	}
 	w.words = make([]uint64, size)
@@ -163,25 +165,34 @@ func (w *screenWords) order(c *coding) {
 }
 
 // match is the bits that the classes leave.
-func (w *screenWords) match(classes []uint8) uint64 {
+func (w *screenWords) match(classes []uint32) uint64 {
 	left := w.full
 	for _, a := range w.axes {
-		if left &= w.words[int(a.from)+int(classes[a.axis])]; left == 0 {
+		class := classes[a.axis]
+		if a.many {
+			left &= w.any(a, class)
+		} else {
+			left &= w.words[int(a.from)+int(class)]
+		}
+		if left == 0 {
 			return 0
 		}
 	}
 	return left
 }
 
-// Scratch is the memory of a decision. The zero value is ready; keep and reuse it. It is for one goroutine at a time.
-type Scratch struct {
-	classes []uint8
-	// Looked counts the words and candidates that walks have looked at since the caller last set it to 0: the work that an answer took, whatever the machine.
-	Looked int
+// any is the candidates that one of a set of classes leaves.
+func (w *screenWords) any(a axisWords, set uint32) uint64 {
+	left := uint64(0)
+	for ; set != 0; set &= set - 1 {
+		left |= w.words[int(a.from)+bits.TrailingZeros32(set)]
+	}
+	return left
 }
 
-// Encode sorts the input into the classes of the ruleset's index: once for each decision, before any Walk. The scratch keeps nothing of the input.
+// Encode sorts the input into the classes of the ruleset's index: once for each decision, before any Walk, and again when anything of the input has changed.
 func (rs *Ruleset) Encode(in *Input, s *Scratch) {
+	s.begin()
 	if rs.coding == nil {
 		return
 	}
@@ -192,7 +203,9 @@ func (rs *Ruleset) Encode(in *Input, s *Scratch) {
 // no passing of time changes that.
 type Walk struct {
 	table  *PlacementTable
+	in     *Input
 	s      *Scratch
+	at     *block
 	group  int    // the next one
 	block  int    // of blocks' lowest bit
 	blocks uint64 // left of the group
@@ -200,11 +213,32 @@ type Walk struct {
 	bits   uint64 // left of the block
 }
 
-// Walk begins a walk over the placement's candidates with what Encode left in s.
-func (t *PlacementTable) Walk(s *Scratch) Walk { return Walk{table: t, s: s} }
+// Walk begins a walk over the placement's candidates with what Encode left in s of in.
+func (t *PlacementTable) Walk(in *Input, s *Scratch) Walk { return Walk{table: t, in: in, s: s} }
 
-// Next returns the place of the next candidate in the table, or false at the end.
-func (w *Walk) Next() (int, bool) {
+// Standing is what a candidate's rule says, as Verdict has it.
+type Standing struct {
+	True   bool
+	Failed bool
+	Until  int64
+}
+
+// Next returns the place of the next candidate in the table whose rule is true, may become true, or failed, and what it says; false at the end.
+func (w *Walk) Next() (int, Standing, bool) {
+	for {
+		i, ok := w.next()
+		if !ok {
+			return 0, Standing{}, false
+		}
+		holds, until, failed := w.at.code.truth(w.at.code.starts[i-w.base], w.in, w.s)
+		if holds || failed || until != Forever {
+			return i, Standing{True: holds, Failed: failed, Until: until}, true
+		}
+	}
+}
+
+// next is the place of the next candidate that the words leave.
+func (w *Walk) next() (int, bool) {
 	x := w.table.index
 	for w.bits == 0 {
 		for w.blocks == 0 {
@@ -219,7 +253,8 @@ func (w *Walk) Next() (int, bool) {
 		at := w.block + bits.TrailingZeros64(w.blocks)
 		w.blocks &= w.blocks - 1
 		w.s.Looked++
-		w.base, w.bits = int(x.starts[at]), x.blocks[at].words.match(w.s.classes)
+		w.at = x.blocks[at]
+		w.base, w.bits = int(x.starts[at]), w.at.words.match(w.s.classes)
 	}
 	i := w.base + bits.TrailingZeros64(w.bits)
 	w.bits &= w.bits - 1

@@ -18,9 +18,8 @@ type axis struct {
 
 // axisKey is what tells axes apart.
 type axisKey struct {
-	kind   axisKind
-	from   source
-	bucket uint8 // of axisMember
+	kind axisKind
+	from source
 }
 
 type axisKind uint8
@@ -31,7 +30,7 @@ const (
 	axisDouble                 // the same
 	axisBool                   // not there, false, true
 	axisState                  // absent, or not
-	axisMember                 // no element of the list falls into bucket, or one does
+	axisMember                 // no element of a list, then elements by hash: a user is in the classes of all his elements
 	axisEvents                 // how many events of the type there are at all, from mostEvents on the same; unknown, to be careful, when the store cut them
 )
 
@@ -40,10 +39,8 @@ const (
 	classNone      = 0 // there is no value: a comparison with it is an error, which never holds
 	classAny       = 1 // of numbers: NaN, which has no place in an order
 	classFirst     = 2 // of numbers: below the first cut
-	maxCuts        = 13
-	numberClasses  = classFirst + maxCuts + 1
-	textClasses    = 32
-	memberBuckets  = 8
+	maxCuts        = 29
+	textClasses    = 32 // of lists too
 	mostEvents     = 6
 	eventsUnknown  = mostEvents + 1
 	eventsClasses  = eventsUnknown + 1
@@ -62,7 +59,7 @@ func (s classSet) has(class uint8) bool { return s&(1<<class) != 0 }
 // classes is how many classes the axis has.
 func (a *axis) classes() int {
 	switch a.kind {
-	case axisText:
+	case axisText, axisMember:
 		return textClasses
 	case axisInt:
 		return classFirst + len(a.ints) + 1
@@ -77,7 +74,7 @@ func (a *axis) classes() int {
 	}
 }
 
-// class is the class of the input. Time does not change it: events count all together, also those to come.
+// class is the class of the input on an axis that is not axisMember. Time does not change it: events count all together, also those to come.
 func (a *axis) class(in *Input) uint8 {
 	switch a.kind {
 	case axisState:
@@ -85,8 +82,6 @@ func (a *axis) class(in *Input) uint8 {
 			return 0
 		}
 		return 1
-	case axisMember:
-		return a.member(in)
 	case axisEvents:
 		events := in.Snapshot.Events(a.from.slot)
 		if events.Since() != 0 {
@@ -133,20 +128,20 @@ func rank[T int64 | float64](cuts []T, v T) uint8 {
 	return class
 }
 
-func (a *axis) member(in *Input) uint8 {
+// members is the set of classes of the input on an axisMember. Every user is in classNone, where the rules are that ask for no element.
+func (a *axis) members(in *Input) classSet {
+	set := classSet(1 << classNone)
 	if in.Snapshot.State(a.from.slot) != profile.Present {
-		return 0
+		return set
 	}
 	list := in.Snapshot.Values(a.from.slot)
 	for i := range list.Len() {
-		if memberBucket(list.String(i)) == a.bucket {
-			return 1
-		}
+		set |= 1 << textClass(list.String(i))
 	}
-	return 0
+	return set
 }
 
-// textHash is FNV-1a, folded. It is not seeded: users who crowd one class cost themselves a few more rules to look at, and nobody a wrong answer.
+// textHash is FNV-1a, folded: where blocks are cut.
 func textHash(text string) uint32 {
 	h := uint32(2166136261)
 	for i := range len(text) {
@@ -155,9 +150,28 @@ func textHash(text string) uint32 {
 	return h ^ h>>15
 }
 
-func textClass(text string) uint8 { return uint8(1 + textHash(text)%(textClasses-1)) }
+// textClass looks at the length and both ends: the texts that rules ask for are short. It is not seeded: users who crowd one class cost themselves a few more
+// rules to look at, and nobody a wrong answer.
+func textClass(text string) uint8 {
+	n := len(text)
+	h := uint64(n)
+	if n >= 8 {
+		h ^= eight(text) ^ eight(text[n-8:])*31
+	} else {
+		for i := range n {
+			h ^= uint64(text[i]) << (8 * i)
+		}
+	}
+	h *= 0x9e3779b97f4a7c15
+	return uint8(1 + (h>>32)*(textClasses-1)>>32)
+}
 
-func memberBucket(text string) uint8 { return uint8(textHash(text) % memberBuckets) }
+// eight is the first eight bytes of a text that has as many.
+func eight(text string) uint64 {
+	_ = text[7]
+	return uint64(text[0]) | uint64(text[1])<<8 | uint64(text[2])<<16 | uint64(text[3])<<24 |
+		uint64(text[4])<<32 | uint64(text[5])<<40 | uint64(text[6])<<48 | uint64(text[7])<<56
+}
 
 // cutsOf picks at most maxCuts of the constants that values are compared with, evenly by how often they are.
 func cutsOf[T int64 | float64](constants []T) []T {

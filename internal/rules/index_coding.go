@@ -14,12 +14,12 @@ type coding struct {
 // recodeSlack is by how much a ruleset may grow before the cuts are chosen anew: twice the rules, and so many.
 const recodeSlack = 64
 
-// newCoding makes the axes that the rules ask for, or extends prev by those that it lacks.
-func newCoding(prev *coding, rules []*Rule) *coding {
+// newCoding makes the axes that the rules ask for, or extends prev by those that it lacks. fresh has all of rules that prev may not cover.
+func newCoding(prev *coding, rules, fresh []*Rule) *coding {
 	c := &coding{at: make(map[axisKey]int), rules: len(rules)}
 	c.root = c
 	if prev != nil && len(rules) <= 2*prev.rules+recodeSlack {
-		if prev.covers(rules) {
+		if prev.covers(fresh) {
 			return prev
 		}
 		c.axes, c.rules, c.root = slices.Clone(prev.axes), prev.rules, prev.root
@@ -90,11 +90,15 @@ func (c *coding) covers(rules []*Rule) bool {
 	return true
 }
 
-// encode fills dst with the input's class on every axis.
-func (c *coding) encode(in *Input, dst []uint8) []uint8 {
+// encode fills dst with the input's class on every axis; on an axisMember, with the set of its classes.
+func (c *coding) encode(in *Input, dst []uint32) []uint32 {
 	dst = slices.Grow(dst[:0], len(c.axes))[:len(c.axes)]
 	for i := range c.axes {
-		dst[i] = c.axes[i].class(in)
+		if a := &c.axes[i]; a.kind == axisMember {
+			dst[i] = uint32(a.members(in))
+		} else {
+			dst[i] = uint32(a.class(in))
+		}
 	}
 	return dst
 }
@@ -117,7 +121,8 @@ func (c *coding) screens(dst []screen, r *Rule) []screen {
 }
 
 // project is the set of classes of one axis in which the formula may hold: literals that look elsewhere are taken to hold. An AND holds where all its
-// parts may, an OR where one may; this is exact about errors, since an error never holds.
+// parts may, an OR where one may; this is exact about errors, since an error never holds. On an axisMember a user is in many classes: the set is of those of which
+// he must be in one, which for an AND that asks for several elements is the set of any of its parts.
 func (f *formula) project(a *axis) classSet {
 	if f.op == opLiteral {
 		if lit, ok := f.lit.typed.(screened); ok {
@@ -130,7 +135,9 @@ func (f *formula) project(a *axis) classSet {
 	if f.op == opAnd {
 		set := everyClass
 		for i := range f.kids {
-			set &= f.kids[i].project(a)
+			if kid := f.kids[i].project(a); set == everyClass || a.kind != axisMember {
+				set &= kid
+			}
 		}
 		return set
 	}

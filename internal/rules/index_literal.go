@@ -138,10 +138,10 @@ func (o oneOf) classes(_ *axis, want bool) classSet {
 }
 
 func (c contains) axis(want bool) (axisKey, bool) {
-	return axisKey{kind: axisMember, from: source{slot: c.slot}, bucket: memberBucket(c.constant)}, want
+	return axisKey{kind: axisMember, from: source{slot: c.slot}}, want
 }
 
-func (c contains) classes(*axis, bool) classSet { return 1 << 1 }
+func (c contains) classes(*axis, bool) classSet { return 1 << textClass(c.constant) }
 
 func (h has) axis(bool) (axisKey, bool) {
 	return axisKey{kind: axisState, from: source{slot: h[0]}}, len(h) == 1

@@ -12,7 +12,7 @@ func (rs *Ruleset) makeIndex(prev *Ruleset) {
 	if prev != nil && prev.Schema.Version == rs.Schema.Version && slices.Equal(prev.Context, rs.Context) {
 		coded = prev.coding
 	}
-	rs.coding = newCoding(coded, all)
+	rs.coding = newCoding(coded, all, rs.fresh(prev))
 	extends := rs.coding.extends(coded)
 	for i := range rs.Placements {
 		table := &rs.Placements[i]
@@ -28,4 +28,22 @@ func (rs *Ruleset) makeIndex(prev *Ruleset) {
 		}
 		table.index = newIndex(rs.coding, ranked, old)
 	}
+}
+
+// fresh is the rules that prev does not have. Both are in the order of ids and are walked side by side.
+func (rs *Ruleset) fresh(prev *Ruleset) []*Rule {
+	var known []*Compiled
+	if prev != nil {
+		known = prev.Promotions
+	}
+	var out []*Rule
+	for _, c := range rs.Promotions {
+		for len(known) > 0 && known[0].ID < c.ID {
+			known = known[1:]
+		}
+		if len(known) == 0 || known[0].Rule != c.Rule {
+			out = append(out, c.Rule)
+		}
+	}
+	return out
 }

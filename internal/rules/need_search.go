@@ -32,7 +32,7 @@ type advisor struct {
 
 // advise finds what turns the verdict, the nearest way first. A rule that holds is turned when it is false.
 func advise(b *ruleBuilder, in *Input, holds bool) ([][]Need, error) {
-	goal, err := b.decompose(b.checked.NativeRep().Expr(), !holds)
+	goal, err := b.decompose(b.checked.Expr(), !holds)
 	if err != nil {
 		return nil, fmt.Errorf("plan the search for what would change: %w", err)
 	}

@@ -202,14 +202,20 @@ func (c countComparison) value(in *Input) outcome {
 	events := in.Snapshot.Events(c.slot)
 	from, to := events.Window(in.Now, c.window)
 	count := int64(to - from)
-	if since := events.Since(); since > 0 && in.Now-c.window+1 < since {
+	since := events.Since()
+	return countedOutcome(count, since > 0 && in.Now-c.window+1 < since, c.test, c.constant)
+}
+
+// countedOutcome compares a count with a constant; one that is cut is the least that it may be.
+func countedOutcome(count int64, cut bool, op test, constant int64) outcome {
+	if cut {
 		switch {
-		case c.test == greaterEquals && count >= c.constant, c.test == greater && count > c.constant, c.test == notEquals && count > c.constant:
+		case op == greaterEquals && count >= constant, op == greater && count > constant, op == notEquals && count > constant:
 			return isTrue
-		case c.test == less && count >= c.constant, c.test == lessEquals && count > c.constant, c.test == equals && count > c.constant:
+		case op == less && count >= constant, op == lessEquals && count > constant, op == equals && count > constant:
 			return isFalse
 		}
 		return isError
 	}
-	return outcomeOf(ordered(count, c.test, c.constant))
+	return outcomeOf(ordered(count, op, constant))
 }
