@@ -72,7 +72,7 @@ func (d *Decision) rank(table *rules.PlacementTable, limit int) {
 		eligible, until := d.standing(candidate.Promotion, says)
 		d.ValidUntil = min(d.ValidUntil, until)
 		if eligible {
-			d.messages = append(d.messages, *candidate)
+			d.messages = append(d.messages, candidate)
 			shown++
 		}
 	}
@@ -90,7 +90,7 @@ func (d *Decision) explain(id int32, table *rules.PlacementTable, limit int) {
 		eligible, until := d.eligible(candidate.Promotion)
 		d.ValidUntil = min(d.ValidUntil, until)
 		if eligible {
-			d.messages = append(d.messages, *candidate)
+			d.messages = append(d.messages, candidate)
 			shown++
 			continue
 		}

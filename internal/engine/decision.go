@@ -24,8 +24,8 @@ type Decision struct {
 	// rules that read what a user does not have.
 	Errors int
 
-	messages []rules.Candidate // of all placements, one after the other
-	ends     []int             // where each placement ends in messages
+	messages []*rules.Candidate // of all placements, one after the other
+	ends     []int              // where each placement ends in messages
 	input    rules.Input
 	scratch  rules.Scratch
 }
@@ -33,7 +33,7 @@ type Decision struct {
 // Placement is the answer for one placement.
 type Placement struct {
 	ID       int32
-	Messages []rules.Candidate // first to be shown first
+	Messages []*rules.Candidate // of the ruleset, first to be shown first
 }
 
 // Rejection says why a promotion is not shown in a placement.

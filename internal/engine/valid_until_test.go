@@ -121,7 +121,7 @@ func (h *horizons) plainly(rs *rules.Ruleset, snap *profile.Snapshot, now int64,
 		d.Placements = append(d.Placements, Placement{ID: table.Placement.Placement})
 		for j := range table.Candidates {
 			if ok, _ := d.eligible(table.Candidates[j].Promotion); ok && shown < table.Limit {
-				d.messages = append(d.messages, table.Candidates[j])
+				d.messages = append(d.messages, &table.Candidates[j])
 				shown++
 			}
 		}

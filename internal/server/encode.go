@@ -33,7 +33,7 @@ func appendPlacements(dst []byte, f form, placements []engine.Placement) []byte 
 			if j > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(dst, f.fragment(&p.Messages[j], p.ID)...)
+			dst = append(dst, f.fragment(p.Messages[j], p.ID)...)
 		}
 		dst = append(dst, `]}`...)
 	}

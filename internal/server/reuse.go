@@ -39,8 +39,8 @@ const (
 
 // part is one placement of an answer.
 type part struct {
-	id        int32
-	fragments [][]byte // of the ruleset
+	id       int32
+	messages []*rules.Candidate // of the ruleset
 }
 
 // appendClass appends what tells requests of one ruleset apart, time and user left out: the placements in their order, the
@@ -107,21 +107,21 @@ func remember(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64, d *e
 
 // newReusable copies what belongs to the request. It returns nil when the answer is larger than the allowance.
 func newReusable(rs *rules.Ruleset, class []byte, now int64, d *engine.Decision, f form, t weakTag) *reusable {
-	const base, perPart, perFragment = 128, 32, 24
-	size := base + len(class) + perPart*len(d.Placements)
+	const base, perPart, perMessage = 128, 32, 8
+	messages := 0
 	for i := range d.Placements {
-		size += perFragment * len(d.Placements[i].Messages)
+		messages += len(d.Placements[i].Messages)
 	}
-	if size > maxReusableBytes {
+	if base+len(class)+perPart*len(d.Placements)+perMessage*messages > maxReusableBytes {
 		return nil
 	}
+	all := make([]*rules.Candidate, 0, messages)
 	r := &reusable{rs: rs, from: now, until: d.ValidUntil, class: string(class), form: f, tag: t, parts: make([]part, len(d.Placements))}
 	for i := range d.Placements {
 		p := &d.Placements[i]
-		r.parts[i].id = p.ID
-		for j := range p.Messages {
-			r.parts[i].fragments = append(r.parts[i].fragments, f.fragment(&p.Messages[j], p.ID))
-		}
+		from := len(all)
+		all = append(all, p.Messages...)
+		r.parts[i] = part{id: p.ID, messages: all[from:len(all):len(all)]}
 	}
 	return r
 }
@@ -130,11 +130,11 @@ func newReusable(rs *rules.Ruleset, class []byte, now int64, d *engine.Decision,
 func (r *reusable) append(dst []byte) []byte {
 	for i := range r.parts {
 		dst = appendPlacementHead(dst, r.form, i, r.parts[i].id)
-		for j, fragment := range r.parts[i].fragments {
+		for j, message := range r.parts[i].messages {
 			if j > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(dst, fragment...)
+			dst = append(dst, r.form.fragment(message, r.parts[i].id)...)
 		}
 		dst = append(dst, `]}`...)
 	}

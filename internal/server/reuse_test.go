@@ -241,3 +241,17 @@ func BenchmarkDecision(b *testing.B) {
 		}
 	})
 }
+
+func TestAnAnswerWithFifteenMessagesIsKept(t *testing.T) {
+	d := engine.Decision{ValidUntil: rules.Forever}
+	for id := range int32(3) {
+		d.Placements = append(d.Placements, engine.Placement{ID: id, Messages: make([]*rules.Candidate, 5)})
+	}
+	if newReusable(nil, make([]byte, 100), 0, &d, formOwn, weakTag{}) == nil {
+		t.Error("three placements with five messages each are too much to keep")
+	}
+	d.Placements = append(d.Placements, engine.Placement{ID: 4, Messages: make([]*rules.Candidate, 100)})
+	if newReusable(nil, nil, 0, &d, formOwn, weakTag{}) != nil {
+		t.Error("an answer beyond the allowance is kept")
+	}
+}
