@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -88,12 +89,52 @@ type Verdict struct {
 	Legal   bool
 	Decided bool // false when the search took longer than it was given
 	info    porcupine.LinearizationInfo
+	history *History // of a verdict that needed no search: one is made to be drawn
+}
+
+// decide applies consistent to every key; false when some key is beyond it.
+func (h *History) decide() (legal, decided bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	keys, once := make(map[string][]op), make(map[written]bool)
+	for _, o := range h.ops {
+		switch {
+		case o.reach:
+			return false, false
+		case o.write && (o.value == 0 || once[written{o.key, o.value}]):
+			return false, false
+		case o.write:
+			once[written{o.key, o.value}] = true
+		default:
+			o.call = max(o.call-int64(o.bound), o.floor+1) // as in operations
+			o.ret = max(o.ret, o.call)
+		}
+		keys[o.key] = append(keys[o.key], o)
+	}
+	for _, ops := range keys {
+		read := make(map[int]bool)
+		for i := range ops {
+			read[ops[i].value] = read[ops[i].value] || !ops[i].write
+		}
+		// A write of unknown fate that nobody read may as well not have happened.
+		ops = slices.DeleteFunc(ops, func(o op) bool { return o.write && o.ret == forever && !read[o.value] })
+		if !consistent(ops) {
+			return false, true
+		}
+	}
+	return true, true
 }
 
 // Judge asks whether there is an order of the calls in which every read returns the value of the last write before it, where a read with a bound may have taken
 // place that long before it was called. That is what "never older than the bound" means: bounded staleness of a register is linearizability of a history in
 // which the reads begin earlier.
+//
+// Where each value of a key was written once, and was read as a value, the question is decided exactly and at once; else an order is searched for, for as long as
+// patience allows.
 func (h *History) Judge(patience time.Duration) Verdict {
+	if legal, decided := h.decide(); decided {
+		return Verdict{Legal: legal, Decided: true, history: h}
+	}
 	result, info := porcupine.CheckOperationsVerbose(register, h.operations(), patience)
 	return Verdict{Legal: result == porcupine.Ok, Decided: result != porcupine.Unknown, info: info}
 }
@@ -153,7 +194,15 @@ func (h *History) settled() map[written]int64 {
 }
 
 // Draw writes the history as a page that shows the calls on a time line, with the longest legal orders that were found.
-func (v Verdict) Draw(w io.Writer) error { return porcupine.Visualize(register, v.info, w) }
+func (v Verdict) Draw(w io.Writer) error {
+	if v.history != nil {
+		_, v.info = porcupine.CheckOperationsVerbose(register, v.history.operations(), drawing)
+	}
+	return porcupine.Visualize(register, v.info, w)
+}
+
+// drawing is how long an order is searched for that is only drawn.
+const drawing = 10 * time.Second
 
 type input struct {
 	key          string

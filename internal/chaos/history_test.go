@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/anishathalye/porcupine"
 )
 
 // at notes calls with times of the test's choosing.
@@ -57,6 +59,40 @@ func TestJudge(t *testing.T) {
 				t.Errorf("no drawing: %v", err)
 			}
 		})
+	}
+}
+
+// TestZonesAgreeWithTheSearch compares the two ways to decide on small random histories, legal and not.
+func TestZonesAgreeWithTheSearch(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	legal := 0
+	const histories = 20_000
+	for range histories {
+		h := NewHistory()
+		values := 1 + random.IntN(4)
+		for v := range values {
+			o := op{client: v, key: "ada", write: true, value: v + 1, call: int64(random.IntN(20))}
+			if o.ret = o.call + int64(random.IntN(8)); random.IntN(6) == 0 {
+				o.ret = forever
+			}
+			h.at(o)
+		}
+		for range random.IntN(6) {
+			o := op{client: 9, key: "ada", value: random.IntN(values + 1), call: int64(random.IntN(25))}
+			o.ret, o.bound = o.call+int64(random.IntN(6)), time.Duration(random.IntN(6))
+			h.at(o)
+		}
+		got, decided := h.decide()
+		result, _ := porcupine.CheckOperationsVerbose(register, h.operations(), 10*time.Second)
+		if want := result == porcupine.Ok; !decided || got != want {
+			t.Fatalf("zones say %v (decided %v), the search says %v: %+v", got, decided, result, h.ops)
+		}
+		if got {
+			legal++
+		}
+	}
+	if legal < histories/20 || legal > histories*19/20 {
+		t.Errorf("%d of %d are legal: the comparison shows little", legal, histories)
 	}
 }
 
