@@ -63,8 +63,8 @@ func mutants() []mutant {
 		}},
 		{"the edge of a rule that is not eligible is forgotten", "server", []edit{
 			{
-				decide, "d.ValidUntil = min(d.ValidUntil, until)\n\t\tif eligible {\n\t\t\td.messages = append(d.messages, *candidate)\n\t\t\tshown++\n\t\t}\n",
-				"if eligible {\n\t\t\td.ValidUntil = min(d.ValidUntil, until)\n\t\t\td.messages = append(d.messages, *candidate)\n\t\t\tshown++\n\t\t}\n",
+				decide, "d.ValidUntil = min(d.ValidUntil, until)\n\t\tif eligible {\n\t\t\td.messages = append(d.messages, candidate)\n\t\t\tshown++\n\t\t}\n",
+				"if eligible {\n\t\t\td.ValidUntil = min(d.ValidUntil, until)\n\t\t\td.messages = append(d.messages, candidate)\n\t\t\tshown++\n\t\t}\n",
 			},
 		}},
 		{"no floor rises when the stream is created anew", "", []edit{
