@@ -36,6 +36,11 @@ type replicaFlags struct {
 	CacheBytes     int64         `group:"fresh" help:"Memory for cached users: a number, or one with KiB, MiB or GiB." default:"${cache_bytes}" env:"ELIGIBILITY_CACHE_BYTES" type:"bytes"`
 	AuditRate      float64       `group:"fresh" help:"Changes a second after which this replica's cache is compared with the store; 0 for none." default:"${audit_rate}" env:"ELIGIBILITY_AUDIT_RATE"`
 
+	PushHookAllow    []netip.Prefix `group:"push" help:"Networks that push hooks may lead to although they are not public." env:"ELIGIBILITY_PUSH_HOOK_ALLOW" placeholder:"CIDR"`
+	PushHookCA       string         `group:"push" name:"push-hook-ca" help:"PEM file with certificates that vouch for push hooks beside those of the system." env:"ELIGIBILITY_PUSH_HOOK_CA" placeholder:"FILE" type:"path"`
+	PushHookWatch    int            `group:"push" help:"Users whose answers are watched for push hooks; those seen longest ago make room." default:"${push_hook_watch}" env:"ELIGIBILITY_PUSH_HOOK_WATCH"`
+	PushHookInterval time.Duration  `group:"push" help:"Least time between two push messages about one user." default:"${push_hook_interval}" env:"ELIGIBILITY_PUSH_HOOK_INTERVAL"`
+
 	DrainDelay   time.Duration `group:"life" help:"How long readiness says 503 before the listeners close." default:"${drain_delay}" env:"ELIGIBILITY_DRAIN_DELAY"`
 	DrainTimeout time.Duration `group:"life" help:"How long requests in flight may take to end." default:"${drain_timeout}" env:"ELIGIBILITY_DRAIN_TIMEOUT"`
 	ReadyFile    string        `group:"life" help:"File that is written, in one step, once the replica is ready: JSON with its addresses." env:"ELIGIBILITY_READY_FILE" placeholder:"FILE" type:"path"`
@@ -52,6 +57,7 @@ func (f *replicaFlags) config() app.Config {
 	f.feedFlags.fill(&cfg)
 	cfg.Retention, cfg.RootKeyFile, cfg.SecretKeyFile, cfg.Relay = f.Retention, f.RootKeyFile, f.SecretKeyFile, f.Relay
 	cfg.Bound, cfg.CacheBytes, cfg.AuditRate = f.StalenessBound, f.CacheBytes, f.AuditRate
+	cfg.PushHookAllow, cfg.PushHookCA, cfg.PushHookWatch, cfg.PushHookInterval = f.PushHookAllow, f.PushHookCA, f.PushHookWatch, f.PushHookInterval
 	cfg.DrainDelay, cfg.DrainTimeout, cfg.ReadyFile = f.DrainDelay, f.DrainTimeout, f.ReadyFile
 	return cfg
 }

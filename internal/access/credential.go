@@ -19,6 +19,8 @@ const (
 	Server Kind = "server" // ingest, decisions and pre-checks for any user of the project
 	Admin  Kind = "admin"  // the project's control plane, as far as its role goes
 	Root   Kind = "root"   // creates projects and first keys; lives in a file, never in the store
+
+	PushHook Kind = "push-hook" // no key: where a project's push messages are sent, and what they are signed with
 )
 
 // Role is how far an admin key goes; each includes the ones before it.
@@ -58,7 +60,8 @@ type Credential struct {
 	Name       string     `json:"name,omitempty"`
 	Hash       [32]byte   `json:"hash"`                 // SHA-256 of the key
 	RequireJWT bool       `json:"requireJwt,omitempty"` // client keys only
-	Secrets    [][]byte   `json:"secrets,omitempty"`    // JWT secrets, newest first, at most two, encrypted at rest
+	Secrets    [][]byte   `json:"secrets,omitempty"`    // of user tokens or a push hook, newest first, at most two, encrypted at rest
+	URL        string     `json:"url,omitempty"`        // push hooks only: where they are sent
 	Origins    []string   `json:"origins,omitempty"`    // client keys only: the web origins that may use it; none: any
 	Suspended  bool       `json:"suspended,omitempty"`  // refused for now, unlike a revoked one, which is for good
 	CreatedAt  time.Time  `json:"createdAt"`

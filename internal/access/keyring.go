@@ -69,6 +69,7 @@ type ring struct {
 	asOf    hlc.Timestamp
 	entries map[[32]byte]*Entry
 	byID    map[string]*Entry
+	hooks   map[string]*Hook // by project
 }
 
 // NewKeyring makes an empty keyring; Start or Reload fills it.
@@ -112,10 +113,18 @@ func (k *Keyring) Reload(ctx context.Context) error {
 	if asOf.Before(old.asOf) {
 		return nil
 	}
-	next := &ring{asOf: asOf, entries: make(map[[32]byte]*Entry, len(listed)), byID: make(map[string]*Entry, len(listed))}
+	next := &ring{
+		asOf: asOf, entries: make(map[[32]byte]*Entry, len(listed)), byID: make(map[string]*Entry, len(listed)), hooks: make(map[string]*Hook),
+	}
 	for i := range listed {
 		c := &listed[i]
 		if c.RevokedAt != nil {
+			continue
+		}
+		if c.Kind == PushHook {
+			if h := k.hook(c); h != nil {
+				next.hooks[c.Project] = h
+			}
 			continue
 		}
 		if other, taken := next.entries[c.Hash]; taken {

@@ -11,6 +11,7 @@ import (
 	"eligibility/internal/events"
 	"eligibility/internal/hlc"
 	"eligibility/internal/profile"
+	"eligibility/internal/pushhook"
 	"eligibility/internal/rules"
 )
 
@@ -38,6 +39,12 @@ type Fleet interface {
 	Replicas(project string) []events.ReplicaStatus
 }
 
+// PushSender posts to the projects' push hooks; pushhook.Sender is one.
+type PushSender interface {
+	CheckURL(raw string) error // what is wrong with a hook's URL, in words for the caller
+	DeadLetters(project string) []pushhook.DeadLetter
+}
+
 // Freshness is how current this replica's view of users is.
 type Freshness struct {
 	Known   bool          // a watermark was received
@@ -56,6 +63,7 @@ type Deps struct {
 	Keys      access.Repo
 	Sealer    *access.Sealer
 	Root      access.RootKey
+	Push      PushSender
 	Clock     *hlc.Estimate                          // the database's clock
 	Fleet     Fleet                                  // nil: this replica is the only one
 	Freshness func() Freshness                       // nil: unknown
@@ -65,7 +73,7 @@ type Deps struct {
 
 func (d *Deps) validate() error {
 	if d.Authoring == nil || d.Live == nil || d.Compiler == nil || d.Users == nil || d.Observer == nil || d.Keyring == nil || d.Keys == nil ||
-		d.Sealer == nil || d.Clock == nil || d.Logger == nil {
+		d.Sealer == nil || d.Push == nil || d.Clock == nil || d.Logger == nil {
 		return errors.New("admin: a dependency is missing")
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"eligibility/internal/cache"
 	"eligibility/internal/hlc"
 	"eligibility/internal/profile"
+	"eligibility/internal/pushhook"
 	"eligibility/internal/rules"
 	"eligibility/internal/store/embedded"
 )
@@ -74,7 +75,7 @@ func newPlane(t testing.TB, change ...func(*admin.Config, *admin.Deps)) *plane {
 	refresher := rules.NewRefresher(store, p.live, rules.NewCompiler(profile.DefaultRetention), logger, func(*rules.Ruleset) {})
 	deps := admin.Deps{
 		Authoring: rules.NewService(store, rules.ServiceConfig{}), Live: p.live, Compiler: rules.NewCompiler(profile.DefaultRetention),
-		Users: storeUsers{store}, Observer: store, Keyring: access.NewKeyring(store, sealer, logger), Keys: store, Sealer: sealer,
+		Users: storeUsers{store}, Observer: store, Keyring: access.NewKeyring(store, sealer, logger), Keys: store, Push: pushhook.NewSender(pushhook.Defaults(), access.NewKeyring(store, sealer, logger)), Sealer: sealer,
 		Root: access.NewRootKey(rootKey), Clock: clock, Logger: logger,
 		Changed: func(project string, _ hlc.Timestamp) {
 			if err := refresher.Refresh(context.Background(), project); err != nil {

@@ -55,7 +55,7 @@ func (s *Server) projectKeys(ctx context.Context, project string) ([]access.Cred
 	if err != nil {
 		return nil, err
 	}
-	own := slices.DeleteFunc(listed, func(k access.Credential) bool { return k.Project != project })
+	own := slices.DeleteFunc(listed, func(k access.Credential) bool { return k.Project != project || k.Kind == access.PushHook })
 	slices.SortFunc(own, func(a, b access.Credential) int {
 		if order := a.CreatedAt.Compare(b.CreatedAt); order != 0 {
 			return order

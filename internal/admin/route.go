@@ -53,6 +53,11 @@ func table() []route {
 			"resume":  {need: access.Owner, repeat: refused, handle: (*Server).resumeKey},
 		}},
 
+		{method: "GET", path: base + "/push-hook", need: access.Viewer, handle: (*Server).getPushHook},
+		{method: "PUT", path: base + "/push-hook", need: access.Owner, repeat: refused, handle: (*Server).putPushHook},
+		{method: "DELETE", path: base + "/push-hook", need: access.Owner, repeat: refused, handle: (*Server).deletePushHook},
+		{method: "GET", path: base + "/push-hook/dead-letters", need: access.Viewer, handle: (*Server).listDeadLetters},
+
 		{method: "GET", path: base + "/promotions", need: access.Viewer, query: append(paged, "retired"), handle: (*Server).listPromotions},
 		{method: "GET", path: base + "/promotions/{promotion}", need: access.Viewer, query: []string{"revision"}, handle: (*Server).getPromotion},
 		{method: "PUT", path: base + "/promotions/{promotion}", need: access.Editor, repeat: once, handle: (*Server).putPromotion},

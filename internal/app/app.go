@@ -17,6 +17,7 @@ import (
 	"eligibility/internal/events/natsbus"
 	"eligibility/internal/hlc"
 	"eligibility/internal/ops"
+	"eligibility/internal/pushhook"
 	"eligibility/internal/rules"
 	"eligibility/internal/server"
 	"eligibility/internal/stream"
@@ -35,6 +36,8 @@ type App struct {
 	cache     *cache.Cache
 	auditor   *auditor.Auditor
 	streams   *stream.Hub
+	pushes    *pushhook.Sender
+	watch     *pushhook.Watch
 	live      *rules.Live
 	keyring   *access.Keyring
 	bus       *natsbus.Bus

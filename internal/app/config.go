@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"eligibility/internal/pushhook"
 )
 
 // Config is everything that a replica can be told. Start from Defaults; Validate reports all faults at once.
@@ -51,6 +53,11 @@ type Config struct {
 	ReadyProject string            // what the ready file says beside the addresses
 	ReadyKeys    map[string]string // keys by kind; only ever the demo's
 
+	PushHookAllow    []netip.Prefix // addresses that push hooks may lead to although they are not public
+	PushHookCA       string         // PEM file with certificates that vouch for push hooks beside those of the system
+	PushHookWatch    int            // users whose answers are watched for push hooks
+	PushHookInterval time.Duration  // between two push messages about one user
+
 	ClientRate float64 // requests per second and client key and address; 0: unlimited
 
 	Demo bool // well-known keys, loopback only
@@ -58,12 +65,13 @@ type Config struct {
 
 // Defaults is the configuration of a replica on the embedded store.
 func Defaults() Config {
+	push := pushhook.Defaults()
 	return Config{
 		Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:8081", OpsListen: "127.0.0.1:8082",
 		Store: storeEmbedded, DataDir: "eligibility-data", Nats: natsEmbedded, NatsReplicas: 1, Relay: true, RelayLease: 5 * time.Second,
 		Feed: feedChangefeed, WebhookListen: "127.0.0.1:8083", WebhookFeeds: []string{"main"},
 		Retention: 720 * time.Hour, CacheBytes: 256 << 20, AuditRate: 2,
-		DrainDelay: 0, DrainTimeout: 10 * time.Second, ClientRate: 50,
+		DrainDelay: 0, DrainTimeout: 10 * time.Second, ClientRate: 50, PushHookWatch: push.Watched, PushHookInterval: push.Interval,
 	}
 }
 
@@ -97,6 +105,7 @@ func (c *Config) Validate() error {
 		fault("cache-bytes: %d is more than the %d bytes of memory there are", c.CacheBytes, limit)
 	}
 	c.tls(fault)
+	c.push(fault)
 	if c.DrainDelay < 0 || c.DrainTimeout < 0 {
 		fault("drain-delay and drain-timeout are not negative")
 	}

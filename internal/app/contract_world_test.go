@@ -59,6 +59,8 @@ func (r *replica) world(project, operation string) *world {
 	switch operation {
 	case "publishPromotion":
 		w.author(200, "PUT", "/promotions/fathers-day", fmt.Sprintf(exampleDraft, " && user.age >= 21"))
+	case "getPushHook", "deletePushHook", "listDeadLetters":
+		w.author(201, "PUT", "/push-hook", `{"url":"https://push.example.com/hook"}`)
 	case "resumePromotion":
 		w.author(200, "POST", "/promotions/fathers-day:pause?wait=5s", "")
 	}

@@ -14,7 +14,7 @@ func (a *App) newOps() (*ops.Server, error) {
 	cfg := ops.Defaults()
 	cfg.Pprof = a.cfg.Pprof
 	collectors := []ops.Collector{
-		ops.Cache(a.cache), ops.Auditor(a.auditor), ops.Streams(a.streams), ops.Bulk(a.bulk), ops.Follower(a.follower), ops.Rulesets(a.live),
+		ops.Cache(a.cache), ops.Auditor(a.auditor), ops.Streams(a.streams), ops.Push(a.watch, a.pushes), ops.Bulk(a.bulk), ops.Follower(a.follower), ops.Rulesets(a.live),
 		a.collectDecisions, a.collectControl, collectBus(a.bus), a.store.collect, a.collectKeys,
 	}
 	collectors = append(collectors, a.relay.collectors()...)

@@ -35,8 +35,13 @@ func (a *App) Start(ctx context.Context) error {
 		{"keyring", a.keyring.Start, a.keyring.Stop},
 		{"fleet", a.fleet.Start, a.fleet.Stop},
 		{"streams", a.streams.Start, a.streams.Stop},
+		{"push watch", a.watch.Start, a.watch.Stop},
 		{"follower", a.follower.Start, a.follower.Stop},
 	}
+	if err := a.pushes.Start(run); err != nil {
+		return fmt.Errorf("start push sender: %w", err)
+	}
+	a.onStop("push sender", a.pushes.Stop)
 	if err := a.startParts(run, parts); err != nil {
 		return err
 	}

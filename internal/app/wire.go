@@ -53,7 +53,10 @@ func (a *App) wire(sealer *access.Sealer, root access.RootKey) error {
 	streamCfg := stream.Defaults()
 	streamCfg.Logger = a.logger
 	a.streams = stream.New(streamCfg, asker{a})
-	sinks := events.Fanout{a.cache, reloads{rulesets: a.refresher, keys: a.keyring}, a.streams, a.auditor}
+	if err := a.wirePush(); err != nil {
+		return err
+	}
+	sinks := events.Fanout{a.cache, reloads{rulesets: a.refresher, keys: a.keyring}, a.streams, a.watch, a.auditor}
 	if a.follower, err = events.NewFollower(a.bus, sinks, followerCfg); err != nil {
 		return fmt.Errorf("follower: %w", err)
 	}
@@ -65,14 +68,15 @@ func (a *App) planes(sealer *access.Sealer, root access.RootKey) (err error) {
 	serverCfg.ClientRate, serverCfg.TrustedProxies = a.cfg.ClientRate, a.cfg.TrustedProxies
 	a.decisions, err = server.New(serverCfg, server.Deps{
 		Users: a.cache, Rulesets: a.live, Keys: a.keyring, Tokens: access.NewVerifier(jwtVerdicts), Writer: a.store, Profiles: a.store,
-		Hints: a.bus, Streams: a.streams, Tickets: access.NewTickets(sealer, a.keyring), Clock: a.clock, Logger: a.logger,
+		Hints: a.bus, Streams: a.streams, Tickets: access.NewTickets(sealer, a.keyring), Watcher: a.watch, Clock: a.clock,
+		Logger: a.logger,
 	})
 	if err != nil {
 		return err
 	}
 	a.control, err = admin.New(admin.Defaults(), admin.Deps{
 		Authoring: a.authoring, Live: a.live, Compiler: rules.NewCompiler(a.cfg.Retention), Users: a.cache, Observer: a.store, Keyring: a.keyring,
-		Keys: a.store, Sealer: sealer, Root: root, Clock: a.clock, Fleet: a.fleet, Freshness: a.freshness, Logger: a.logger,
+		Keys: a.store, Sealer: sealer, Root: root, Push: a.pushes, Clock: a.clock, Fleet: a.fleet, Freshness: a.freshness, Logger: a.logger,
 	})
 	if err != nil {
 		return err
@@ -115,6 +119,7 @@ func (r reloads) Gap(hlc.Timestamp) {
 func (a *App) applied(rs *rules.Ruleset) {
 	a.fleet.Applied(rs.Project, rs.Version, len(rs.Quarantined))
 	a.streams.Published(rs.Project)
+	a.watch.Published(rs.Project)
 }
 
 // asker has the streams ask the decision plane, which is made after them.

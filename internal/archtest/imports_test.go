@@ -31,6 +31,9 @@ var rooms = map[string][]string{
 	// Tells waiting clients when to ask again.
 	"stream": {"events", "hlc", "profile"},
 
+	// Tells push senders whom to push.
+	"pushhook": {"access", "events", "hlc", "profile", "stream"},
+
 	// Watches the cache from outside.
 	"auditor": {"cache", "events", "hlc", "profile", "rules"},
 
@@ -59,11 +62,11 @@ var rooms = map[string][]string{
 
 	"server":     {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "stream", "strictjson"},
 	"server/ask": {"problem", "strictjson"},
-	"admin":      {"access", "audit", "cache", "engine", "events", "hlc", "problem", "profile", "rules", "strictjson"},
-	"ops":        {"auditor", "bulk", "cache", "events", "rules", "stream"},
+	"admin":      {"access", "audit", "cache", "engine", "events", "hlc", "problem", "profile", "pushhook", "rules", "strictjson"},
+	"ops":        {"auditor", "bulk", "cache", "events", "pushhook", "rules", "stream"},
 
 	"app": {
-		"access", "admin", "audit", "auditor", "bulk", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "hlc", "ops", "precheck", "problem", "profile", "rules", "server", "stream",
+		"access", "admin", "audit", "auditor", "bulk", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "hlc", "ops", "precheck", "problem", "profile", "pushhook", "rules", "server", "stream",
 		"store/crdb", "store/crdb/changefeed", "store/embedded", "strictjson",
 	},
 	"archtest": {},

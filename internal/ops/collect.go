@@ -5,6 +5,7 @@ import (
 	"eligibility/internal/bulk"
 	"eligibility/internal/cache"
 	"eligibility/internal/events"
+	"eligibility/internal/pushhook"
 	"eligibility/internal/rules"
 	"eligibility/internal/stream"
 )
@@ -77,6 +78,29 @@ func Bulk(b *bulk.Server) Collector {
 		s.Count(&BulkStreams, stats.Refused, "refused")
 		s.Count(&BulkUsers, stats.Eligible, "eligible")
 		s.Count(&BulkUsers, stats.Users-stats.Eligible, "other")
+	}
+}
+
+// Push reads what serves the push hooks.
+func Push(w *pushhook.Watch, sender *pushhook.Sender) Collector {
+	return func(s *Samples) {
+		watch := w.Stats()
+		s.Value(&PushWatched, float64(watch.Hub.Open))
+		s.Count(&PushEvicted, watch.Evicted)
+		s.Count(&PushDropped, watch.Dropped)
+		s.Count(&PushLooks, watch.Hub.Looks-watch.Hub.Failed, "ok")
+		s.Count(&PushLooks, watch.Hub.Failed, "failed")
+		sent := sender.Stats()
+		s.Value(&PushWaiting, float64(sent.Waiting))
+		s.Value(&PushFlying, float64(sent.Flying))
+		for result, n := range map[string]uint64{"accepted": sent.Accepted, "refused": sent.Refused, "failed": sent.Failed} {
+			s.Count(&PushRequests, n, result)
+		}
+		for result, n := range map[string]uint64{
+			"delivered": sent.Delivered, "dead": sent.Dead, "joined": sent.Joined, "gone": sent.Gone, "abandoned": sent.Abandoned,
+		} {
+			s.Count(&PushMessages, n, result)
+		}
 	}
 }
 

@@ -30,7 +30,7 @@ func everything(s *ops.Samples) {
 
 // TestNamesOfMetrics holds every definition against the house's scheme.
 func TestNamesOfMetrics(t *testing.T) {
-	scheme := regexp.MustCompile(`^eligibility_(audit|build|bulk|decision|control|cache|feed|relay|bus|rules|access|store|stream|webhook)_[a-z]+(_[a-z]+)*$`)
+	scheme := regexp.MustCompile(`^eligibility_(audit|build|bulk|decision|control|cache|feed|relay|bus|rules|access|store|stream|push|webhook)_[a-z]+(_[a-z]+)*$`)
 	label := regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 	seen := make(map[string]bool)
 	for _, m := range ops.Metrics() {

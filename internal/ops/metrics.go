@@ -51,6 +51,16 @@ var (
 	BulkStreams = counter("eligibility_bulk_streams_total", "Streams of users, by what became of them.", "result")
 	BulkUsers   = counter("eligibility_bulk_users_total", "Users answered in streams.", "answer")
 
+	// The push hooks.
+	PushWatched  = gauge("eligibility_push_watched", "Users, each in one context, whose answers are watched for push hooks.")
+	PushEvicted  = counter("eligibility_push_evicted_total", "Users watched no longer because others needed the room.")
+	PushDropped  = counter("eligibility_push_dropped_total", "Times that a user was not taken in because too many came at once.")
+	PushLooks    = counter("eligibility_push_looks_total", "Answers computed for push hooks, to see whether they changed.", "result")
+	PushWaiting  = gauge("eligibility_push_waiting", "Messages that wait or are being posted.")
+	PushFlying   = gauge("eligibility_push_flying", "Requests to push hooks that are being made.")
+	PushRequests = counter("eligibility_push_requests_total", "Requests made to push hooks, by what became of them.", "result")
+	PushMessages = counter("eligibility_push_messages_total", "Messages, by what became of them.", "result")
+
 	// The streams that tell clients when to ask again.
 	StreamOpen    = gauge("eligibility_stream_open", "Clients that wait to be told.")
 	StreamOpened  = counter("eligibility_stream_opened_total", "Streams opened.")
@@ -134,6 +144,7 @@ func Metrics() []*Metric {
 		&CacheRereads, &CacheUncached, &CacheStale, &CacheFills, &CacheFillsRefused, &CacheEvictions, &CacheChanges, &CacheGaps, &CacheEntries,
 		&CacheBytes, &CacheWaiting, &CacheLoadLimit, &BulkOpen, &BulkStreams, &BulkUsers,
 		&StreamOpen, &StreamOpened, &StreamRefused, &StreamLooks, &StreamTold,
+		&PushWatched, &PushEvicted, &PushDropped, &PushLooks, &PushWaiting, &PushFlying, &PushRequests, &PushMessages,
 		&AuditChecked, &AuditInconsistent, &AuditUndecided,
 		&FreshnessLag, &FreshnessHealthy, &FreshnessPhase, &FreshnessPhases, &FollowerBatches, &FollowerChanges, &FollowerHints, &FollowerGaps, &FollowerIgnored,
 		&FollowerInterrupts,

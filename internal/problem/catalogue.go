@@ -77,6 +77,7 @@ var Catalogue = map[string]Entry{
 	"user_not_found":          {404, "There is no such user"},
 	"revision_not_found":      {404, "There is no such revision"},
 	"key_not_found":           {404, "There is no such key"},
+	"push_hook_not_found":     {404, "The project has no push hook"},
 	"exists":                  {409, "It exists already with other content"},
 	"conflict":                {409, "It was changed meanwhile"},
 	"idempotency_mismatch":    {409, "The idempotency key was used for another request"},

@@ -43,7 +43,13 @@ type Profiles interface {
 	UserByEmail(ctx context.Context, project, email string) (string, error)
 }
 
-// Deps is what the plane works with. All are required.
+// Watcher notes for whom apps asked lately; pushhook.Watch is one.
+type Watcher interface {
+	Wants(project string) bool             // whether Seen is worth a call
+	Seen(key profile.Key, question []byte) // keeps the key and copies the question; never waits
+}
+
+// Deps is what the plane works with. All are required but for the Watcher.
 type Deps struct {
 	Users    Users
 	Rulesets Rulesets
@@ -54,6 +60,7 @@ type Deps struct {
 	Hints    events.Hinter
 	Streams  Streams
 	Tickets  Tickets
+	Watcher  Watcher       // nil: nobody is watched
 	Clock    *hlc.Estimate // the database's clock
 	Logger   *slog.Logger
 }

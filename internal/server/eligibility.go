@@ -61,6 +61,7 @@ func (s *Server) answer(st *state, body []byte) *problem.Problem {
 		s.stats.degraded.Add(1)
 	}
 	st.out = s.decide(st, rs, &read, appendHead(st.out[:0], user), degraded)
+	s.watch(st, read.Snapshot)
 	return nil
 }
 

@@ -79,8 +79,12 @@ func (s *Server) sdkDevice(ctx *fasthttp.RequestCtx, st *state) *problem.Problem
 		return p
 	}
 	check := checker{schema: rs.Schema} // which is not asked: the field is of our own making
-	if _, p := s.ensure(st, t, profile.Update{Attributes: map[string]json.RawMessage{fieldDevices: raw}}, &check); p != nil {
+	user, p := s.ensure(st, t, profile.Update{Attributes: map[string]json.RawMessage{fieldDevices: raw}}, &check)
+	if p != nil {
 		return p
+	}
+	if enable {
+		s.watchDevice(st, rs, user, d.Platform)
 	}
 	return sdkBody(ctx, sdkSuccess)
 }

@@ -51,6 +51,7 @@ func (s *Server) messages(st *state, query []byte) *problem.Problem {
 	}
 	st.out = s.place(st, rs, &read, append(st.out[:0], `{"placements":[`...), formSDK, degraded)
 	st.out = append(st.out, "]}\n"...)
+	s.watch(st, read.Snapshot)
 	return nil
 }
 

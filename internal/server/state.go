@@ -35,6 +35,7 @@ type state struct {
 	request  engine.Request
 	context  []rules.ContextValue
 	class    []byte // of the request, for reuse
+	watched  []byte // the question that a push hook watches
 	decision engine.Decision
 	out      []byte
 

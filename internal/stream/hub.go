@@ -52,6 +52,10 @@ type Config struct {
 	GapSpread     time.Duration // over which all streams are looked at again after a gap
 	Opaque        time.Duration // how often a subscription is looked at whose answer may change at any time
 	Logger        *slog.Logger  // default: discard
+
+	// Tell, when set, is told instead of the subscriptions' Notices: of whom and of which answer, and whether it is the first that the subscription is
+	// told of. It must neither wait nor call the hub. Calls for one subscription come one after the other, in the order of its answers.
+	Tell func(s *Subject, digest uint64, first bool)
 }
 
 // Defaults allows 20,000 streams.

@@ -117,13 +117,10 @@ func (s *Subscription) isClosed() bool {
 // settle takes in an answer.
 func (s *Subscription) settle(o Outlook) {
 	s.mu.Lock()
-	if !s.known || s.last != o.Digest {
+	first := !s.known
+	if first || s.last != o.Digest {
 		s.known, s.last = true, o.Digest
-		select {
-		case s.notices <- struct{}{}:
-			s.hub.counts.told.Add(1)
-		default:
-		}
+		s.tell(first)
 	}
 	s.mu.Unlock()
 	switch {
@@ -133,6 +130,20 @@ func (s *Subscription) settle(o Outlook) {
 		s.turnAt(0, s.hub.cfg.Opaque)
 	default:
 		s.turnAt(o.Edge, o.Turns)
+	}
+}
+
+// tell passes on that the answer is another one. s.mu is held.
+func (s *Subscription) tell(first bool) {
+	if tell := s.hub.cfg.Tell; tell != nil {
+		s.hub.counts.told.Add(1)
+		tell(&s.subject, s.last, first)
+		return
+	}
+	select {
+	case s.notices <- struct{}{}:
+		s.hub.counts.told.Add(1)
+	default:
 	}
 }
 

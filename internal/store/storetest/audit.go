@@ -106,7 +106,7 @@ func testCredentials(t *testing.T, h Harness) {
 		"a key comes back as it was stored, and revoked too": func(k *kit) {
 			key := access.Credential{
 				ID: "k-" + k.project, Project: k.project, Kind: access.Admin, Role: access.Editor, Name: "n",
-				Hash: [32]byte{1, 255}, RequireJWT: true, Secrets: [][]byte{{0, 1}, {2}},
+				Hash: [32]byte{1, 255}, RequireJWT: true, Secrets: [][]byte{{0, 1}, {2}}, URL: "https://push.example.com/hook?a=b&c=<d>",
 				CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Demo: true,
 			}
 			if _, err := k.s.PutCredential(k.ctx, key, audit.Entry{Project: k.project, Action: "key.create", Target: key.ID}); err != nil {
