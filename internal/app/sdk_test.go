@@ -1,13 +1,24 @@
 package app
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"os"
 	"os/exec"
+	"regexp"
 	"testing"
+
+	"eligibility/internal/problem"
 )
 
-const sdkDir = "../../sdk/compat"
+const (
+	sdkDir = "../../sdk/compat"
+	webDir = "../../sdk/web"
+
+	// webClientBytes bounds the web client as it is sent over the network, minified and compressed: "a few KB" is one of its features.
+	webClientBytes = 3600
+)
 
 // needNode skips when the unmodified SDKs cannot be run here; in CI their absence is a failure.
 func needNode(t *testing.T) {
@@ -16,7 +27,7 @@ func needNode(t *testing.T) {
 	if err == nil {
 		_, err = os.Stat(sdkDir + "/node_modules/@iterable/web-sdk")
 		if err == nil {
-			_, err = os.Stat(sdkDir + "/../web/dist/index.js")
+			_, err = os.Stat(webDir + "/node_modules/typescript")
 		}
 	}
 	switch {
@@ -28,10 +39,63 @@ func needNode(t *testing.T) {
 	}
 }
 
+// npm runs a script of the web client.
+func npm(t *testing.T, script string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "npm", "run", "--silent", script)
+	cmd.Dir = webDir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("npm run %s: %v\n%s", script, err, out)
+	}
+}
+
+// TestWebClient builds the project's own web client by its strict rules, runs what it can prove without a server, and holds its size and its list of codes.
+func TestWebClient(t *testing.T) {
+	needNode(t)
+	npm(t, "build")
+	npm(t, "test")
+
+	text, err := os.ReadFile(webDir + "/dist/eligibility.min.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sent bytes.Buffer
+	w, err := gzip.NewWriterLevel(&sent, gzip.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes minified, %d compressed", len(text), sent.Len())
+	if sent.Len() > webClientBytes {
+		t.Errorf("the web client is %d bytes compressed, want at most %d", sent.Len(), webClientBytes)
+	}
+
+	source, err := os.ReadFile(webDir + "/src/refused.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := regexp.MustCompile(`[|] "([a-z_]+)"`).FindAllSubmatch(source, -1)
+	if len(codes) < 20 {
+		t.Errorf("found only %d codes: were they read?", len(codes))
+	}
+	for _, code := range codes {
+		if _, ok := problem.Catalogue[string(code[1])]; !ok {
+			t.Errorf("the web client knows a code %q that no plane answers", code[1])
+		}
+	}
+}
+
 // TestSDKs runs the published packages of the product that the surface is compatible with against a replica, and the project's own web
 // client.
 func TestSDKs(t *testing.T) {
 	needNode(t)
+	npm(t, "build")
 	r := start(t).shop()
 	r.must(201, "control", "POST", "/v1/projects/shop/attributes", r.root, `{"name":"emailListIds","type":"list<int>"}`)
 	r.must(201, "control", "POST", "/v1/projects/shop/placements", r.root, `{"placement":103,"name":"more","limit":5}`)
