@@ -68,8 +68,8 @@ func (a *App) planes(sealer *access.Sealer, root access.RootKey) (err error) {
 	serverCfg.ClientRate, serverCfg.TrustedProxies = a.cfg.ClientRate, a.cfg.TrustedProxies
 	a.decisions, err = server.New(serverCfg, server.Deps{
 		Users: a.cache, Rulesets: a.live, Keys: a.keyring, Tokens: access.NewVerifier(jwtVerdicts), Writer: a.store, Profiles: a.store,
-		Hints: a.bus, Streams: a.streams, Tickets: access.NewTickets(sealer, a.keyring), Watcher: a.watch, Clock: a.clock,
-		Logger: a.logger,
+		Hints: a.bus, Streams: a.streams, Tickets: access.NewTickets(sealer, a.keyring), Watcher: a.watch,
+		Fields: a.authoring, Clock: a.clock, Logger: a.logger,
 	})
 	if err != nil {
 		return err

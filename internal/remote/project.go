@@ -126,10 +126,13 @@ func settings(here, there *rulefile.Project) []Declaration {
 	if here.Settings == nil {
 		return nil
 	}
-	// The folder was loaded, so its settings are allowed; checking fills in what it leaves out.
+	// The folder was loaded, so its settings are allowed; checking fills in what it leaves out, and what was stored before there was such a
+	// setting.
 	wanted, err := rules.CheckSettings(*here.Settings)
-	if err == nil && there.Settings != nil && sameSettings(wanted, *there.Settings) {
-		return nil
+	if err == nil && there.Settings != nil {
+		if actual, err := rules.CheckSettings(*there.Settings); err == nil && sameSettings(wanted, actual) {
+			return nil
+		}
 	}
 	return []Declaration{{"settings", "", false, call{method: http.MethodPut, body: wanted}}}
 }

@@ -113,6 +113,7 @@ type Settings struct {
 	MaxStale    Duration    `json:"maxStale"` // with serve_stale: the oldest answer that is still given
 	TimeZone    string      `json:"timeZone"`
 	URLSchemes  []string    `json:"urlSchemes,omitempty"` // schemes that actions may use besides the common ones
+	NewFields   NewFields   `json:"newFields,omitempty"`  // what becomes of undeclared data fields that a backend asks to create
 }
 
 // OnStoreDown is what happens when freshness cannot be proven and the store cannot be read.
@@ -122,6 +123,15 @@ type OnStoreDown string
 const (
 	FailClosed OnStoreDown = "fail_closed"
 	ServeStale OnStoreDown = "serve_stale"
+)
+
+// NewFields is what becomes of undeclared data fields that a backend asks to create.
+type NewFields string
+
+// The policies.
+const (
+	ObserveNewFields NewFields = "observe" // they are stored and listed, for a person to declare
+	DeclareNewFields NewFields = "declare" // they become attributes of the type of their first value
 )
 
 // ContextField is one declared attribute of a request. Slots are only appended.

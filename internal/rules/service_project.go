@@ -23,7 +23,7 @@ const (
 
 // DefaultSettings are those of a new project: an answer that cannot be proven fresh is refused.
 func DefaultSettings() Settings {
-	return Settings{OnStoreDown: FailClosed, MaxStale: Duration(time.Minute), TimeZone: "UTC"}
+	return Settings{OnStoreDown: FailClosed, MaxStale: Duration(time.Minute), TimeZone: "UTC", NewFields: ObserveNewFields}
 }
 
 // DefaultContext is what every new project's requests may carry.
@@ -80,6 +80,12 @@ func CheckSettings(in Settings) (Settings, error) {
 	}
 	if in.TimeZone == "" {
 		in.TimeZone = defaults.TimeZone
+	}
+	if in.NewFields == "" {
+		in.NewFields = defaults.NewFields
+	}
+	if in.NewFields != ObserveNewFields && in.NewFields != DeclareNewFields {
+		return in, &FieldError{"newFields", "use observe or declare"}
 	}
 	if in.OnStoreDown != FailClosed && in.OnStoreDown != ServeStale {
 		return in, &FieldError{"onStoreDown", "use fail_closed or serve_stale"}

@@ -58,6 +58,7 @@ func TestSettings(t *testing.T) {
 			TimeZone: "Europe/Berlin",
 		}, ""},
 		{"an unknown policy", rules.Settings{OnStoreDown: "shrug"}, "onStoreDown"},
+		{"an unknown policy for new fields", rules.Settings{NewFields: "drop"}, "newFields"},
 		{"stale for a second less than one", rules.Settings{MaxStale: rules.Duration(time.Millisecond)}, "maxStale"},
 		{"stale for a week", rules.Settings{MaxStale: rules.Duration(168 * time.Hour)}, "maxStale"},
 		{"negative", rules.Settings{MaxStale: -1}, "maxStale"},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"unicode"
@@ -62,7 +63,11 @@ func (c *checker) value(path string, v *fastjson.Value) *problem.Problem {
 	}
 	var fault *problem.Problem
 	v.GetObject().Visit(func(name []byte, item *fastjson.Value) {
-		if fault == nil {
+		switch {
+		case fault != nil:
+		case bytes.IndexByte(name, '.') >= 0: // declared names lead through objects, so that none is this one
+			fault = checkNumbers(field, item)
+		default:
 			fault = c.value(path+"."+string(name), item)
 		}
 	})

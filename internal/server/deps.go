@@ -49,7 +49,12 @@ type Watcher interface {
 	Seen(key profile.Key, question []byte) // keeps the key and copies the question; never waits
 }
 
-// Deps is what the plane works with. All are required but for the Watcher.
+// Fields declares data fields that backends create; rules.Service is one.
+type Fields interface {
+	CreateFields(ctx context.Context, a rules.Actor, project string, fields map[string]profile.Type) (*profile.Schema, []string, error)
+}
+
+// Deps is what the plane works with. All are required but for the Watcher and Fields.
 type Deps struct {
 	Users    Users
 	Rulesets Rulesets
@@ -61,6 +66,7 @@ type Deps struct {
 	Streams  Streams
 	Tickets  Tickets
 	Watcher  Watcher       // nil: nobody is watched
+	Fields   Fields        // nil: data fields that nobody declared are observed only
 	Clock    *hlc.Estimate // the database's clock
 	Logger   *slog.Logger
 }

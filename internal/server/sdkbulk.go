@@ -14,6 +14,7 @@ import (
 // sdkBulkBody is a list of one of these.
 type sdkBulkBody struct {
 	Users         []json.RawMessage `json:"users"`
+	Create        bool              `json:"createNewFields"`
 	Events        []json.RawMessage `json:"events"`
 	Subscriptions []json.RawMessage `json:"updateSubscriptionsRequests"`
 }
@@ -52,6 +53,11 @@ func (s *Server) sdkBulk(ctx *fasthttp.RequestCtx, st *state) *problem.Problem {
 	case len(items) > maxItems:
 		return problem.New("too_many_items", "send at most %d items", maxItems).At(name)
 	}
+	if st.call.id == sdkBulkUsers {
+		if p := b.createFields(body.Create, items); p != nil {
+			return p
+		}
+	}
 	for _, raw := range items {
 		w, p := read(raw)
 		if p != nil && p.Status() >= 500 {
@@ -63,6 +69,19 @@ func (s *Server) sdkBulk(ctx *fasthttp.RequestCtx, st *state) *problem.Problem {
 		return p
 	}
 	return s.reply(ctx, b.result.answer(st.call.id))
+}
+
+// createFields lets the users' data fields be declared before the first is held against the schema.
+func (b *bulk) createFields(asked bool, items []json.RawMessage) (p *problem.Problem) {
+	var all []map[string]json.RawMessage
+	for i := range items {
+		var item sdkUserBody
+		if asked && strictjson.UnmarshalKnown(items[i], &item) == nil {
+			all = append(all, item.DataFields)
+		}
+	}
+	b.check.schema, b.result.created, p = b.server.createFields(b.st, b.rs, asked, all...)
+	return p
 }
 
 // find is addressee for an item of a list, where one new address may stand many times.

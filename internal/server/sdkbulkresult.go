@@ -23,7 +23,8 @@ type failedUpdates struct {
 type bulkResult struct {
 	succeeded, failed int
 	updates           failedUpdates
-	names             []string
+	names             []string // of events that may not be tracked
+	created           []string // fields that were declared
 }
 
 // note counts an item, which may still be refused by the store.
@@ -92,7 +93,7 @@ func (r *bulkResult) answer(id sdkID) any {
 	u := &r.updates
 	for _, list := range []*[]string{
 		&u.InvalidEmails, &u.InvalidUserIDs, &u.NotFoundEmails, &u.NotFoundUserIDs, &u.ForgottenEmails, &u.ForgottenUserIDs,
-		&u.ConflictEmails, &u.ConflictUserIDs, &u.InvalidDataEmails, &u.InvalidDataUserIDs, &r.names,
+		&u.ConflictEmails, &u.ConflictUserIDs, &u.InvalidDataEmails, &u.InvalidDataUserIDs, &r.names, &r.created,
 	} {
 		if *list == nil {
 			*list = []string{}
@@ -106,7 +107,7 @@ func (r *bulkResult) answer(id sdkID) any {
 		}
 	}
 	a := bulkAnswer{
-		SuccessCount: r.succeeded, FailCount: r.failed, CreatedFields: []string{}, FilteredOutFields: []string{}, FailedUpdates: *u,
+		SuccessCount: r.succeeded, FailCount: r.failed, CreatedFields: r.created, FilteredOutFields: []string{}, FailedUpdates: *u,
 		InvalidEmails: u.InvalidEmails, InvalidUserIDs: u.InvalidUserIDs,
 	}
 	if id == sdkBulkEvents {

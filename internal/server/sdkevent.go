@@ -155,7 +155,7 @@ func (s *Server) sdkCommerce(ctx *fasthttp.RequestCtx, st *state) *problem.Probl
 	if p != nil {
 		return p
 	}
-	if p := s.sdkStore(st, rs, &t, withField(body.User.DataFields, fieldCart, cart), body.User.MergeNested); p != nil {
+	if p := s.sdkStore(st, rs.Schema, &t, withField(body.User.DataFields, fieldCart, cart), body.User.MergeNested); p != nil {
 		return p
 	}
 	if p := s.storeTracked(st, t, tracked, &check); p != nil {

@@ -64,7 +64,7 @@ func (s *Server) sdkSubscribe(ctx *fasthttp.RequestCtx, st *state) *problem.Prob
 	if p != nil {
 		return p
 	}
-	return s.sdkWrite(ctx, st, rs, t, fields, false)
+	return s.sdkWrite(ctx, st, rs.Schema, t, fields, false)
 }
 
 // sdkMembership answers PATCH and DELETE /api/subscriptions/{group}/{id}/user/{email} and …/byUserId/{userId}: one subscription of one
@@ -111,7 +111,7 @@ func (s *Server) sdkMembership(ctx *fasthttp.RequestCtx, st *state, path []byte)
 	default:
 		return problem.New("invalid_parameter", "a group is emailList, messageChannel or messageType")
 	}
-	return s.sdkWrite(ctx, st, rs, t, fields, false)
+	return s.sdkWrite(ctx, st, rs.Schema, t, fields, false)
 }
 
 // set puts id into the list of a field, or takes it out.

@@ -18,6 +18,7 @@ type sdkUserBody struct {
 	who
 	DataFields  map[string]json.RawMessage `json:"dataFields"`
 	MergeNested bool                       `json:"mergeNestedObjects"`
+	Create      bool                       `json:"createNewFields"`
 }
 
 // sdkUpdateUser answers POST /api/users/update. A user who is not known becomes so.
@@ -31,10 +32,14 @@ func (s *Server) sdkUpdateUser(ctx *fasthttp.RequestCtx, st *state) *problem.Pro
 	if p != nil {
 		return p
 	}
-	return s.sdkWrite(ctx, st, rs, t, body.DataFields, body.MergeNested)
+	schema, _, p := s.createFields(st, rs, body.Create, body.DataFields)
+	if p != nil {
+		return p
+	}
+	return s.sdkWrite(ctx, st, schema, t, body.DataFields, body.MergeNested)
 }
 
-// sdkRead decodes a body, under the ruleset in force.
+// sdkRead decodes a body, under the ruleset in force, and notes where it comes from.
 func (s *Server) sdkRead(ctx *fasthttp.RequestCtx, st *state, body any) (*rules.Ruleset, *problem.Problem) {
 	rs := s.deps.Rulesets.Load(st.caller.project())
 	if rs == nil {
@@ -43,22 +48,23 @@ func (s *Server) sdkRead(ctx *fasthttp.RequestCtx, st *state, body any) (*rules.
 	if err := strictjson.UnmarshalKnown(ctx.PostBody(), body); err != nil {
 		return nil, strictjson.Explain(err)
 	}
+	st.caller.address = s.address(ctx)
 	return rs, nil
 }
 
 // sdkWrite stores fields of a user and answers.
 func (s *Server) sdkWrite(
-	ctx *fasthttp.RequestCtx, st *state, rs *rules.Ruleset, t addressee, fields map[string]json.RawMessage, merge bool,
+	ctx *fasthttp.RequestCtx, st *state, schema *profile.Schema, t addressee, fields map[string]json.RawMessage, merge bool,
 ) *problem.Problem {
-	if p := s.sdkStore(st, rs, &t, fields, merge); p != nil {
+	if p := s.sdkStore(st, schema, &t, fields, merge); p != nil {
 		return p
 	}
 	return sdkBody(ctx, sdkSuccess)
 }
 
 // sdkStore stores fields of a user, whom it makes when nobody has the address; the addressee then has his id.
-func (s *Server) sdkStore(st *state, rs *rules.Ruleset, t *addressee, fields map[string]json.RawMessage, merge bool) *problem.Problem {
-	check := checker{schema: rs.Schema}
+func (s *Server) sdkStore(st *state, schema *profile.Schema, t *addressee, fields map[string]json.RawMessage, merge bool) *problem.Problem {
+	check := checker{schema: schema}
 	update, p := s.fields(st, &check, fields)
 	if p != nil {
 		return p
