@@ -30,6 +30,8 @@ var faults = []struct {
 	{err: rules.ErrNoDraft, code: "no_draft", detail: "write one with PUT, or name the revision that is in force to repeat its publication"},
 	{err: rules.ErrNotPublished, code: "not_published"},
 	{err: rules.ErrNoSample, code: "store_unavailable", detail: "the users cannot be sampled now"},
+	{err: rules.ErrNoTestUsers, code: "no_test_users", detail: "name them with PUT …/test-users"},
+	{err: rules.ErrProofs, code: "quota", own: true},
 	{err: rules.ErrQuota, code: "quota", own: true},
 	{err: profile.ErrTooMany, code: "quota", own: true},
 	{err: profile.ErrName, code: "schema_invalid", own: true},

@@ -60,7 +60,9 @@ func (s *Server) getProject(c *call, _ []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return ok(projectView{Project: p.Name, Settings: p.Settings, Version: p.Version})
+	settings := p.Settings
+	settings.Proving = nil // has calls of its own
+	return ok(projectView{Project: p.Name, Settings: settings, Version: p.Version})
 }
 
 func (s *Server) putProject(c *call, body []byte) (answer, error) {

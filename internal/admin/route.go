@@ -58,6 +58,9 @@ func table() []route {
 		{method: "DELETE", path: base + "/push-hook", need: access.Owner, repeat: refused, handle: (*Server).deletePushHook},
 		{method: "GET", path: base + "/push-hook/dead-letters", need: access.Viewer, handle: (*Server).listDeadLetters},
 
+		{method: "GET", path: base + "/test-users", need: access.Viewer, handle: (*Server).getTestUsers},
+		{method: "PUT", path: base + "/test-users", need: access.Publisher, repeat: once, handle: (*Server).putTestUsers},
+
 		{method: "GET", path: base + "/promotions", need: access.Viewer, query: append(paged, "retired"), handle: (*Server).listPromotions},
 		{method: "GET", path: base + "/promotions/{promotion}", need: access.Viewer, query: []string{"revision"}, handle: (*Server).getPromotion},
 		{method: "PUT", path: base + "/promotions/{promotion}", need: access.Editor, repeat: once, handle: (*Server).putPromotion},
@@ -69,6 +72,7 @@ func table() []route {
 			"pause":    {need: access.Publisher, query: []string{"wait"}, repeat: once, handle: (*Server).pause},
 			"resume":   {need: access.Publisher, query: []string{"wait"}, repeat: once, handle: (*Server).resume},
 			"rollback": {need: access.Publisher, query: []string{"wait"}, repeat: once, handle: (*Server).rollback},
+			"proof":    {need: access.Editor, query: []string{"wait"}, repeat: once, handle: (*Server).proof},
 		}},
 		{method: "GET", path: base + "/promotions/{promotion}/revisions", need: access.Viewer, handle: (*Server).listRevisions},
 		{method: "GET", path: base + "/promotions/{promotion}/diff", need: access.Viewer, query: []string{"from", "to"}, handle: (*Server).diff},

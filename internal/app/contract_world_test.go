@@ -61,6 +61,8 @@ func (r *replica) world(project, operation string) *world {
 		w.author(200, "PUT", "/promotions/fathers-day", fmt.Sprintf(exampleDraft, " && user.age >= 21"))
 	case "getPushHook", "deletePushHook", "listDeadLetters":
 		w.author(201, "PUT", "/push-hook", `{"url":"https://push.example.com/hook"}`)
+	case "sendProof":
+		w.author(200, "PUT", "/test-users", `{"userIds":["ada"]}`)
 	case "resumePromotion":
 		w.author(200, "POST", "/promotions/fathers-day:pause?wait=5s", "")
 	}

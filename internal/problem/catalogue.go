@@ -85,6 +85,7 @@ var Catalogue = map[string]Entry{
 	"precondition_failed":     {412, "If-Match does not match"},
 	"not_published":           {409, "The promotion is not published"},
 	"no_draft":                {409, "The promotion has no draft"},
+	"no_test_users":           {409, "The project has no test users"},
 	"rule_invalid":            {422, "The rule does not check"},
 	"promotion_invalid":       {422, "The promotion is not complete"},
 	"schema_invalid":          {422, "The declaration is not allowed"},

@@ -88,6 +88,8 @@ func (g *schemaGenerator) schema(t reflect.Type) any {
 	case typeType:
 		scalar := "bool|int|double|string|timestamp"
 		return map[string]any{"type": "string", "pattern": "^(" + scalar + `|list<(` + scalar + `)>|map<string, ?(` + scalar + ")>)$"}
+	case reflect.TypeFor[rules.NewFields]():
+		return map[string]any{"enum": []string{string(rules.ObserveNewFields), string(rules.DeclareNewFields)}}
 	case reflect.TypeFor[rules.OnStoreDown]():
 		return map[string]any{"enum": []string{string(rules.FailClosed), string(rules.ServeStale)}}
 	}
@@ -116,7 +118,7 @@ func (g *schemaGenerator) reference(t reflect.Type) any {
 		g.definitions[t.Name()] = nil // ends the recursion
 		for _, field := range reflect.VisibleFields(t) {
 			name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-			if name == "" || name == "-" || !field.IsExported() {
+			if name == "" || name == "-" || !field.IsExported() || field.Type == reflect.TypeFor[*rules.Proving]() {
 				continue
 			}
 			member := ordered(map[string]any{}, g.schema(field.Type))

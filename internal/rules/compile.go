@@ -66,6 +66,7 @@ func (c *Compiler) Compile(spec *Spec, prev *Ruleset) (*Ruleset, error) {
 	}
 	rs.promotions = rs.places(prev)
 	rs.makeIndex(prev)
+	rs.renderProofs()
 	return rs, nil
 }
 

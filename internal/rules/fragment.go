@@ -46,12 +46,16 @@ func (c *Compiled) render() {
 	}
 }
 
-func (c *Compiled) renderSDK(id string, target PlacementTarget) []byte {
-	m := sdkMessage{Elements: c.Content, Payload: c.Content.Payload, Metadata: sdkMetadata{
-		MessageID: id, PlacementID: target.Placement, CampaignID: c.CampaignID, PriorityOrder: target.Priority,
+func sdkMessageOf(p *Promotion, id string, target PlacementTarget) sdkMessage {
+	m := sdkMessage{Elements: p.Content, Payload: p.Content.Payload, Metadata: sdkMetadata{
+		MessageID: id, PlacementID: target.Placement, CampaignID: p.CampaignID, PriorityOrder: target.Priority,
 	}}
 	m.Elements.Payload = nil
-	fragment, err := json.Marshal(m)
+	return m
+}
+
+func (c *Compiled) renderSDK(id string, target PlacementTarget) []byte {
+	fragment, err := json.Marshal(sdkMessageOf(&c.Promotion, id, target))
 	if err != nil {
 		return nil // as in render
 	}

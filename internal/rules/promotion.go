@@ -114,6 +114,8 @@ type Settings struct {
 	TimeZone    string      `json:"timeZone"`
 	URLSchemes  []string    `json:"urlSchemes,omitempty"` // schemes that actions may use besides the common ones
 	NewFields   NewFields   `json:"newFields,omitempty"`  // what becomes of undeclared data fields that a backend asks to create
+	// Proving has calls of its own. It stands among the settings because it is stored and comes into force with them.
+	Proving *Proving `json:"proving,omitempty"`
 }
 
 // OnStoreDown is what happens when freshness cannot be proven and the store cannot be read.

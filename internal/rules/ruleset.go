@@ -26,6 +26,7 @@ type Ruleset struct {
 	promotions map[string]int
 	context    map[string]int
 	coding     *coding // of the placements' indexes
+	proofs     []ProofMessage
 }
 
 // PlacementTable is a placement with the promotions that target it, first to be shown first.

@@ -59,6 +59,7 @@ func (s *Service) PutSettings(ctx context.Context, a Actor, project string, sett
 	}
 	return s.change(ctx, a, project, func(f *frame) (*Commit, error) {
 		before, after := f.settings, settings
+		after.Proving = before.Proving
 		if digest(before) == digest(after) {
 			return nil, nil
 		}
@@ -83,6 +84,9 @@ func CheckSettings(in Settings) (Settings, error) {
 	}
 	if in.NewFields == "" {
 		in.NewFields = defaults.NewFields
+	}
+	if in.Proving != nil {
+		return in, &FieldError{"proving", "test users and proofs have calls of their own"}
 	}
 	if in.NewFields != ObserveNewFields && in.NewFields != DeclareNewFields {
 		return in, &FieldError{"newFields", "use observe or declare"}

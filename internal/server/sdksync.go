@@ -49,7 +49,12 @@ func (s *Server) messages(st *state, query []byte) *problem.Problem {
 	if degraded {
 		s.stats.degraded.Add(1)
 	}
-	st.out = s.place(st, rs, &read, append(st.out[:0], `{"placements":[`...), formSDK, degraded)
+	st.out = append(st.out[:0], `{"placements":[`...)
+	if proofs := rs.ProofsFor(read.Snapshot.Key.User, st.request.Now); len(proofs) > 0 {
+		st.out = s.placeProofs(st, rs, &read, st.out, proofs, degraded)
+	} else {
+		st.out = s.place(st, rs, &read, st.out, formSDK, degraded)
+	}
 	st.out = append(st.out, "]}\n"...)
 	s.watch(st, read.Snapshot)
 	return nil

@@ -148,13 +148,15 @@ func (s *Server) Ask(ctx context.Context, subject *stream.Subject) (stream.Outlo
 func (s *Server) outlook(st *state, rs *rules.Ruleset, read *cache.Read) stream.Outlook {
 	st.request.Now = max(s.deps.Clock.Now().Wall, read.Snapshot.AsOf.Wall)
 	engine.Decide(rs, read.Snapshot, &st.request, &st.decision)
+	until := st.decision.ValidUntil
 	st.out = appendPlacements(st.out[:0], formOwn, st.decision.Placements)
-	o := stream.Outlook{Digest: xxhash.Sum64(st.out), Turns: stream.Never, Edge: st.decision.ValidUntil}
+	st.out, until = appendProofs(st.out, rs.ProofsFor(read.Snapshot.Key.User, st.request.Now), until)
+	o := stream.Outlook{Digest: xxhash.Sum64(st.out), Turns: stream.Never, Edge: until}
 	if o.Digest == 0 {
 		o.Digest = 1 // 0 stands for a client that knows nothing
 	}
-	if st.decision.ValidUntil != rules.Forever {
-		o.Turns = time.Duration(st.decision.ValidUntil - st.request.Now)
+	if until != rules.Forever {
+		o.Turns = time.Duration(until - st.request.Now)
 	}
 	return o
 }
