@@ -15,7 +15,7 @@ FUZZTIME ?= 30s
 KILLS ?= 50
 CHAOS ?= 30m
 
-.PHONY: help demo build test test-deps race check fmt bench microbench pgo fuzz chaos soak examples generate clean
+.PHONY: help demo build test test-deps race check fmt bench microbench pgo fuzz chaos soak examples example-web generate clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ build: ## build bin/eligibility
 	@mkdir -p $(BIN)
 	$(GO) build -trimpath -o $(BIN)/eligibility ./cmd/eligibility
 
-test-deps: ## install what the tests need beside Go: PostgreSQL's programs, without starting a server, and the SDKs that run against us
+test-deps: ## install what the tests need beside Go: PostgreSQL's programs, without starting a server, Chromium, and the SDKs that run against us
 	@if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null; then \
 	  echo "PostgreSQL is there"; \
 	else \
@@ -36,7 +36,13 @@ test-deps: ## install what the tests need beside Go: PostgreSQL's programs, with
 	  [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' | $$sudo tee /etc/postgresql-common/createcluster.conf >/dev/null; \
 	  $$sudo apt-get update; $$sudo apt-get install -y --no-install-recommends postgresql; \
 	fi
-	@if command -v npm >/dev/null; then for dir in sdk/compat sdk/web; do npm ci --prefix $$dir --ignore-scripts --no-audit --no-fund; done; else echo "npm is absent: the SDK tests will be skipped"; fi
+	@if command -v chromium chromium-browser google-chrome >/dev/null; then \
+	  echo "Chromium is there"; \
+	else \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update; $$sudo apt-get install -y --no-install-recommends chromium; \
+	fi
+	@if command -v npm >/dev/null; then for dir in sdk/compat sdk/web examples/web; do npm ci --prefix $$dir --ignore-scripts --no-audit --no-fund; done; else echo "npm is absent: the SDK tests will be skipped"; fi
 
 test: ## run every test; what a laptop lacks is named, in CI its absence fails
 	$(GO) test -timeout 14m ./...
@@ -83,6 +89,11 @@ soak: ## the kill tests with 500 kills, 10 million simulated histories, 50 milli
 
 examples: build ## check and test the example promotions
 	@$(BIN)/eligibility promotions test examples/shop
+
+example-web: ## build the example page and serve it against the running demo
+	@for dir in sdk/web examples/web; do [ -d $$dir/node_modules ] || npm ci --prefix $$dir --ignore-scripts --no-audit --no-fund; done
+	@npm run --silent --prefix examples/web build
+	@node examples/web/server.mjs
 
 generate: ## renew generated files (golden test data, the error reference)
 	$(GO) generate ./...
