@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -44,14 +45,27 @@ func main() {
 	flag.StringVar(&p.out, "out", "bench/results", "folder for the results")
 	flag.StringVar(&p.profile, "profile", "", "file that keeps the profile of requests for cached users")
 	flag.BoolVar(&p.quick, "quick", false, "little of everything")
+	flag.Func("promotions", "live promotions, separated by commas (default 10,100,1000,10000)", p.setSizes)
 	flag.Parse()
 	if p.quick {
-		p.rounds, p.span, p.sizes = 3, 300*time.Millisecond, []int{10, 1000}
+		p.rounds, p.span, p.sizes = 3, 300*time.Millisecond, []int{10, 1000} // whatever else was asked for
 	}
 	if err := run(p); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func (p *plan) setSizes(text string) error {
+	p.sizes = nil
+	for field := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(field))
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is no number of promotions", field)
+		}
+		p.sizes = append(p.sizes, n)
+	}
+	return nil
 }
 
 // scenario is one question that is measured.

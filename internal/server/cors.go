@@ -46,7 +46,7 @@ func (st *state) admit(ctx *fasthttp.RequestCtx) *problem.Problem {
 func (st *state) appendSharing(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Response.Header
 	if st.open(access.Client) {
-		h.Set(fasthttp.HeaderVary, "Api-Key, Authorization, Origin")
+		h.SetCanonical([]byte(fasthttp.HeaderVary), []byte("Api-Key, Authorization, Origin"))
 	}
 	switch st.sharing {
 	case shareNone:

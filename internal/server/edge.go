@@ -45,12 +45,12 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, st *state) {
 // head sets what every answer carries.
 func (s *Server) head(ctx *fasthttp.RequestCtx, st *state) {
 	h := &ctx.Response.Header
-	h.SetBytesV(headerRequestID, st.requestID)
-	h.Set("X-Content-Type-Options", "nosniff")
+	h.SetCanonical([]byte(headerRequestID), st.requestID) // our names are written as they go out
+	h.SetCanonical([]byte("X-Content-Type-Options"), []byte("nosniff"))
 	if st.cacheControl == "" {
 		st.cacheControl = "no-store"
 	}
-	h.Set("Cache-Control", st.cacheControl)
+	h.SetCanonical([]byte(fasthttp.HeaderCacheControl), []byte(st.cacheControl))
 	st.appendSharing(ctx)
 	if s.draining.Load() {
 		ctx.SetConnectionClose()

@@ -25,7 +25,7 @@ func (s *Server) eligibility(ctx *fasthttp.RequestCtx, st *state) *problem.Probl
 		return nil
 	}
 	ctx.SetContentType(contentJSON)
-	ctx.SetBody(st.out)
+	st.send(ctx)
 	return nil
 }
 

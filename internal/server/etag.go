@@ -18,6 +18,9 @@ import (
 // has none.
 const headerValidUntil = "Eligibility-Valid-Until"
 
+// headerETag is ETag as fasthttp spells it.
+const headerETag = "Etag"
+
 // revalidate lets only the asking browser keep an answer, and not use it without asking whether it still holds: a change of the user can
 // end it before its time.
 const revalidate = "private, no-cache"
@@ -63,13 +66,13 @@ func (st *state) sendTag(ctx *fasthttp.RequestCtx, weak bool) {
 	st.cacheControl = revalidate
 	h := &ctx.Response.Header
 	if weak {
-		h.SetBytesV(fasthttp.HeaderETag, st.tag.text[:])
+		h.SetCanonical([]byte(headerETag), st.tag.text[:])
 	} else {
-		h.SetBytesV(fasthttp.HeaderETag, st.tag.text[len(weakMark):])
+		h.SetCanonical([]byte(headerETag), st.tag.text[len(weakMark):])
 	}
 	if st.tag.until != rules.Forever {
 		st.text = time.Unix(0, st.tag.until).UTC().AppendFormat(st.text[:0], time.RFC3339Nano)
-		h.SetBytesV(headerValidUntil, st.text)
+		h.SetCanonical([]byte(headerValidUntil), st.text)
 	}
 	if st.unchanged {
 		ctx.SetStatusCode(fasthttp.StatusNotModified)

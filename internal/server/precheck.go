@@ -50,7 +50,7 @@ func (s *Server) precheck(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 	}
 	st.out = precheck.AppendSummary(st.out, &sum)
 	ctx.SetContentType(contentNDJSON)
-	ctx.SetBody(st.out)
+	st.send(ctx)
 	return nil
 }
 

@@ -24,7 +24,7 @@ func (s *Server) sdkSync(ctx *fasthttp.RequestCtx, st *state, query []byte) *pro
 		return nil
 	}
 	ctx.SetContentType(contentJSON)
-	ctx.SetBody(st.out)
+	st.send(ctx)
 	return nil
 }
 

@@ -68,7 +68,7 @@ func (s *Server) Connections() int { return int(s.http.GetOpenConnectionsCount()
 func (s *Server) Start(ln net.Listener) {
 	s.listener = ln
 	s.serving.Go(func() {
-		if err := s.http.Serve(ln); err != nil && !errors.Is(err, net.ErrClosed) && !s.draining.Load() {
+		if err := s.http.Serve(unhurried{ln}); err != nil && !errors.Is(err, net.ErrClosed) && !s.draining.Load() {
 			s.logger.Error("decision plane stopped accepting", "error", err)
 		}
 	})

@@ -61,6 +61,9 @@ func (st *state) takes(method []byte) bool {
 	return st.route.takes(method)
 }
 
+// send makes st.out the body of the answer without copying it: the answer's buffer takes its place.
+func (st *state) send(ctx *fasthttp.RequestCtx) { st.out = ctx.Response.SwapBody(st.out)[:0] }
+
 // caller is who asks.
 type caller struct {
 	entry   *access.Entry
