@@ -51,6 +51,7 @@ func lookBrowser() (string, error) {
 // sides of the page. ELIGIBILITY_SCREENSHOT=FILE keeps a picture of it.
 func TestExamplePage(t *testing.T) {
 	chromium := needBrowser(t)
+	t.Parallel() // most of it is waiting
 	demo := launch(t, t.TempDir(), "demo", "--no-traffic", "--users", "100")
 	defer demo.end(t, syscall.SIGTERM)
 	screenshot, err := filepath.Abs(cmp.Or(os.Getenv("ELIGIBILITY_SCREENSHOT"), filepath.Join(t.TempDir(), "page.png")))
