@@ -78,6 +78,24 @@ func suppressed(w *engine.Withheld, now int64) rules.Need {
 		need.Text = "its frequency cap is reached: " + w.Detail
 	case rules.ReasonNoConsent:
 		need.Text = "the user has not consented to " + w.Detail
+	case rules.ReasonUnsubscribed:
+		need.Text = "the user does not take messages of this " + w.Detail
+	case rules.ReasonNoPushDevice:
+		need.Text = "the user has no registered device that takes pushes"
+	case rules.ReasonExcluded:
+		need.Text = "the promotion's rule of exclusion holds for the user"
+	case rules.ReasonExclusionUnknown:
+		need.Text = "the promotion's rule of exclusion cannot be told for the user: " + w.Detail
+	case rules.ReasonAfterConversion:
+		need.Text = "the user did what the message asks for: " + w.Detail
+	case rules.ReasonMarketingBlocked:
+		need.Text = "the network delivers no marketing messages to the user's country"
+	case rules.ReasonWindowClosed:
+		need.Text = "free text needs a message from the user in the last 24 hours"
+	case rules.ReasonSendCap:
+		need.Text = "a cap of sends is reached: " + w.Detail
+	case rules.ReasonQuietHours:
+		need.Text = "it is a quiet hour where the user is"
 	case rules.ReasonNotTargeted:
 		need.Text = "the promotion is not for the channel " + w.Detail
 	}

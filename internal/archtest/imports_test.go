@@ -23,6 +23,7 @@ var rooms = map[string][]string{
 	"rules":      {"audit", "hlc", "profile"},
 	"engine":     {"profile", "rules"},
 	"cache":      {"events", "hlc", "profile"},
+	"reserve":    {"hlc", "profile"},
 	"precheck":   {"cache", "engine", "hlc", "profile", "rules"},
 
 	// The plane of campaign senders, an adapter like the others.
@@ -44,12 +45,12 @@ var rooms = map[string][]string{
 
 	// Adapters import the domain and never each other.
 	"events/natsbus":  {"events", "hlc"},
-	"store/embedded":  {"access", "audit", "events", "hlc", "profile", "rules"},
+	"store/embedded":  {"access", "audit", "events", "hlc", "profile", "reserve", "rules"},
 	"store/pgtest":    {},
-	"store/storetest": {"access", "audit", "events", "hlc", "profile", "rules"},
+	"store/storetest": {"access", "audit", "events", "hlc", "profile", "reserve", "rules"},
 
 	// The store on CockroachDB, its changefeed, and what sets a cluster up and looks it over.
-	"store/crdb":            {"access", "audit", "events", "hlc", "profile", "rules", "store/crdb/changefeed", "store/crdb/release"},
+	"store/crdb":            {"access", "audit", "events", "hlc", "profile", "reserve", "rules", "store/crdb/changefeed", "store/crdb/release"},
 	"store/crdb/changefeed": {"events", "events/changejson", "hlc", "store/crdb/release"},
 	"store/crdb/fakefeed":   {"hlc"},
 	"store/crdb/release":    {},

@@ -187,15 +187,20 @@ func Check(rs *rules.Ruleset, snap *profile.Snapshot, req *Request, p *rules.Com
 		out.Reason, out.Detail = why(p, &d.input)
 		return out
 	}
-	if !consented(snap, req.Channel) {
-		out.Eligible, out.Reason, out.ValidUntil = false, rules.ReasonNoConsent, rules.Forever
+	var room [8]Withheld
+	withheld, until := sends(rs, p, &d.input, room[:0])
+	if len(withheld) == 0 {
+		out.Reason, out.ValidUntil, out.Warning = rules.ReasonEligible, min(out.ValidUntil, until), warning(p, req.Channel)
 		return out
 	}
-	out.Reason = rules.ReasonEligible
+	out.Eligible, out.Reason, out.Detail, out.ValidUntil = false, withheld[0].Reason, withheld[0].Detail, 0
+	for i := range withheld { // as long as any one of them
+		out.ValidUntil = max(out.ValidUntil, withheld[i].Until)
+	}
 	return out
 }
 
 // targets reports whether p is for the channel; a promotion with placements is for the embedded channel.
 func targets(p *rules.Compiled, channel string) bool {
-	return slices.Contains(p.Channels, channel) || channel == "embedded" && len(p.Placements) > 0
+	return slices.Contains(p.Channels, channel) || channel == channelEmbedded && len(p.Placements) > 0
 }

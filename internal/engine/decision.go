@@ -49,5 +49,6 @@ type Outcome struct {
 	Eligible   bool
 	Reason     rules.Reason
 	Detail     string
-	ValidUntil int64 // as Decision.ValidUntil
+	ValidUntil int64        // as Decision.ValidUntil
+	Warning    rules.Reason // of an eligible user: what may still keep the message from arriving; "" for nothing known
 }

@@ -28,6 +28,8 @@ func Withholds(rs *rules.Ruleset, snap *profile.Snapshot, req *Request, p *rules
 	if over, until := capped(p, snap, req.Now); over {
 		add(true, rules.ReasonFrequencyCap, capText(p), until)
 	}
-	add(!consented(snap, req.Channel), rules.ReasonNoConsent, req.Channel, rules.Forever)
+	var d Decision
+	d.begin(rs, snap, req)
+	out, _ = sends(rs, p, &d.input, out)
 	return out
 }

@@ -28,6 +28,11 @@ func AppendLine(dst []byte, line *Line) []byte {
 	dst = strconv.AppendBool(dst, line.Eligible)
 	dst = append(dst, `,"reason":`...)
 	dst = appendText(dst, string(line.Reason))
+	if line.Warning != "" {
+		dst = append(dst, `,"warnings":[`...)
+		dst = appendText(dst, string(line.Warning))
+		dst = append(dst, ']')
+	}
 	if line.RetryAt != rules.Forever {
 		dst = append(dst, `,"retryAt":"`...)
 		dst = time.Unix(0, line.RetryAt).UTC().AppendFormat(dst, time.RFC3339Nano)

@@ -45,7 +45,8 @@ type Line struct {
 	Fault    string // a code when the user could not be looked at, "" otherwise
 	Eligible bool
 	Reason   rules.Reason
-	RetryAt  int64 // wall nanoseconds of when a user who is not eligible may become so by time alone; rules.Forever when never
+	Warning  rules.Reason // with an eligible user, what may still keep the message from arriving; "" for nothing known
+	RetryAt  int64        // wall nanoseconds of when a user who is not eligible may become so by time alone; rules.Forever when never
 }
 
 // Summary counts the lines of a run and says what they rest on.
@@ -166,7 +167,7 @@ func (r *run) decide(line *Line, read *cache.Read) {
 	}
 	request := engine.Request{Channel: r.job.Channel, Now: max(r.job.Clock.Now().Wall, read.Snapshot.AsOf.Wall)}
 	outcome := engine.Check(r.job.Ruleset, read.Snapshot, &request, r.job.Promotion)
-	line.Eligible, line.Reason = outcome.Eligible, outcome.Reason
+	line.Eligible, line.Reason, line.Warning = outcome.Eligible, outcome.Reason, outcome.Warning
 	if !outcome.Eligible {
 		line.RetryAt = outcome.ValidUntil
 	}

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"eligibility/internal/hlc"
@@ -102,6 +103,9 @@ func (b *Builder) Attributes(object []byte) {
 
 func (b *Builder) object(prefix string, v *fastjson.Value) {
 	v.GetObject().Visit(func(name []byte, value *fastjson.Value) {
+		if prefix == "" && string(name) == AttributeDevices {
+			b.devices(value)
+		}
 		path := prefix + string(name)
 		if attr, ok := b.schema.Attribute(path); ok && !attr.Builtin {
 			b.attribute(attr, value)
@@ -109,6 +113,15 @@ func (b *Builder) object(prefix string, v *fastjson.Value) {
 			b.object(path+".", value)
 		}
 	})
+}
+
+// devices counts those that a push can reach. A list that is none, or an entry that is no device, counts nothing: no push is sent to what may not be there.
+func (b *Builder) devices(v *fastjson.Value) {
+	for _, device := range v.GetArray() {
+		if len(device.GetStringBytes("token")) > 0 && device.GetBool("endpointEnabled") && b.snap.Devices < math.MaxInt8 {
+			b.snap.Devices++
+		}
+	}
 }
 
 func (b *Builder) attribute(attr *Attribute, v *fastjson.Value) {

@@ -20,6 +20,15 @@ const (
 	MaxEventIDBytes      = 512
 )
 
+// Attributes that subscriptions and registered devices are kept in. Of the lists of numbers, rules read those that the project declares; a device is an object
+// {"token","platform","applicationName","endpointEnabled"}.
+const (
+	AttributeDevices         = "devices"
+	AttributeChannelsOff     = "unsubscribedChannelIds"
+	AttributeMessageTypesOff = "unsubscribedMessageTypeIds"
+	AttributeMessageTypesOn  = "subscribedMessageTypeIds"
+)
+
 // Event is one behaviour fact about a user as it is stored.
 type Event struct {
 	ID         string          `json:"id"`

@@ -17,6 +17,8 @@ func Difference(schema *Schema, a, b *Snapshot, from int64) string {
 		return "profile"
 	case a.Broken != b.Broken:
 		return "readable profile"
+	case a.Devices != b.Devices:
+		return "devices"
 	}
 	for i := range schema.Attributes {
 		if !sameValue(schema.Attributes[i].Type, a, b, i) {

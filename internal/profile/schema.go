@@ -85,9 +85,18 @@ const (
 	EventDismiss    = "embedded_dismiss"
 )
 
+// EventSend is the reserved event type of a campaign's message that was sent to the user outside of the app. A confirmed send writes it, and
+// nothing else does: caps of sends count it.
+const EventSend = "campaign_send"
+
 // ReservedEvents begins the names of all reserved event types, those of later versions too: they are written by engagement alone, because
 // frequency caps count them.
 const ReservedEvents = "embedded_"
+
+// IsReserved reports whether events of this name are written by the engine alone.
+func IsReserved(name string) bool {
+	return name == EventSend || strings.HasPrefix(name, ReservedEvents)
+}
 
 // Slots of the reserved event types, in every schema.
 const (
@@ -102,6 +111,13 @@ const (
 	PropPlacement         // int
 	PropCampaignID        // int
 	PropCount             // int: how many times
+)
+
+// Properties of EventSend, at these slots. The type itself has no slot of its own: schemas that are older than it got it later, see WithSends.
+const (
+	PropSendPromotion  = iota // string: the promotion's id
+	PropSendChannel           // string: one of Channels
+	PropSendCampaignID        // int
 )
 
 // Reasons for which a schema change is refused.
@@ -132,8 +148,33 @@ func NewSchema() *Schema {
 			PropCount:      {Name: "count", Type: Type{Kind: Int}, Slot: PropCount},
 		}})
 	}
+	s.EventTypes = append(s.EventTypes, sends(len(s.EventTypes), 1))
 	s.Index()
 	return s
+}
+
+// sends is the declaration of EventSend at a slot.
+func sends(slot int, since uint64) EventType {
+	return EventType{Name: EventSend, Slot: slot, Since: since, Reserved: true, Properties: []Property{
+		PropSendPromotion:  {Name: "promotion", Type: Type{Kind: String}, Slot: PropSendPromotion},
+		PropSendChannel:    {Name: "channel", Type: Type{Kind: String}, Slot: PropSendChannel},
+		PropSendCampaignID: {Name: "campaignId", Type: Type{Kind: Int}, Slot: PropSendCampaignID},
+	}}
+}
+
+// WithSends returns a schema that has EventSend: s itself, unless it was made before there was one. ErrExists when the project declared a type of
+// that name while it could.
+func (s *Schema) WithSends() (*Schema, error) {
+	if old, ok := s.EventType(EventSend); ok {
+		if !old.Reserved {
+			return nil, fmt.Errorf("event type %q: %w: the name is the engine's own now", EventSend, ErrExists)
+		}
+		return s, nil
+	}
+	next := s.next()
+	next.EventTypes = append(next.EventTypes, sends(len(next.EventTypes), next.Version))
+	next.Index()
+	return next, nil
 }
 
 // Index builds the look-up tables of a schema that was decoded from storage. It must be called once before any look-up.
@@ -226,8 +267,8 @@ func (s *Schema) WithEventType(name string, properties map[string]Type) (*Schema
 		}
 		base = *old
 	} else {
-		if strings.HasPrefix(name, ReservedEvents) {
-			return nil, fmt.Errorf("event type %q: %w: names that begin with %q are the engine's own", name, ErrReserved, ReservedEvents)
+		if IsReserved(name) {
+			return nil, fmt.Errorf("event type %q: %w: this name, and those that begin with %q, are the engine's own", name, ErrReserved, ReservedEvents)
 		}
 		if len(s.EventTypes) >= MaxEventTypes {
 			return nil, fmt.Errorf("%w: a project has at most %d event types", ErrTooMany, MaxEventTypes)

@@ -19,6 +19,7 @@ type Snapshot struct {
 	SchemaVersion uint64
 	Found         bool // a profile row exists
 	Broken        bool // the stored row is not readable as JSON; every attribute is Invalid
+	Devices       int8 // devices of the user that take pushes: a token, and not disabled
 
 	states []State
 	cells  []uint64

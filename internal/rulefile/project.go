@@ -138,8 +138,10 @@ func (p *Project) declare(file *File, root *yaml.Node) []Fault {
 		settings, err := rules.CheckSettings(*p.Settings)
 		if err != nil {
 			refuse(err, "settings")
+		} else if schema, err := rules.SendSchema(d.schema, &settings); err != nil {
+			refuse(err, "settings")
 		} else {
-			d.settings = settings
+			d.settings, d.schema = settings, schema
 		}
 	}
 	p.declared = d

@@ -42,6 +42,8 @@ func (c *Compiler) Compile(spec *Spec, prev *Ruleset) (*Ruleset, error) {
 		Retention: int64(c.retention), placements: make(map[int32]int),
 		context: make(map[string]int), Promotions: make([]*Compiled, 0, len(spec.Promotions)),
 	}
+	rs.sending, rs.ReadsSchema = projectSending(spec.Schema, &spec.Settings)
+	rs.zones = env.zones
 	for slot, field := range spec.Context {
 		rs.context[field.Name] = slot
 	}
@@ -109,6 +111,13 @@ func (c *Compiler) promotion(env *env, live *LivePromotion, prev *Ruleset, same 
 	} else {
 		rule, issues = c.rule(env, live.Promotion.Rule)
 	}
+	var sending Sending
+	var reads uint64
+	if rule != nil {
+		if sending, reads, issues = c.promotionSending(env, &live.Promotion); Failed(issues) {
+			rule = nil
+		}
+	}
 	if rule == nil {
 		q := &Quarantine{Promotion: live.Promotion.ID, Revision: live.Revision, Issues: issues}
 		if !hadOld {
@@ -120,7 +129,8 @@ func (c *Compiler) promotion(env *env, live *LivePromotion, prev *Ruleset, same 
 	if rule != old.rule() {
 		rule.mark = textHash(live.Promotion.ID)
 	}
-	out := &Compiled{Promotion: live.Promotion, Revision: live.Revision, Paused: live.Paused, Rule: rule}
+	out := &Compiled{Promotion: live.Promotion, Revision: live.Revision, Paused: live.Paused, Rule: rule, sending: sending}
+	out.reads = max(rule.readsSchema, reads)
 	if s := live.Promotion.Schedule; s != nil {
 		out.Start, out.End = wallNanos(s.Start), wallNanos(s.End)
 	}
@@ -153,7 +163,7 @@ func wallNanos(t *time.Time) int64 {
 }
 
 func (rs *Ruleset) add(c *Compiled) {
-	rs.ReadsSchema = max(rs.ReadsSchema, c.Rule.readsSchema)
+	rs.ReadsSchema = max(rs.ReadsSchema, c.reads)
 	rs.Promotions = append(rs.Promotions, c)
 	for i, target := range c.Placements {
 		at, ok := rs.placements[target.Placement]

@@ -56,7 +56,7 @@ func TestComplete(t *testing.T) {
 		{"the request", "request.|", 8, "platform appVersion locale"},
 		{"the event functions", "!events.|", 8, "avg count exists first last max min sum"},
 		{"one of them", "events.c|", 7, "count"},
-		{"an event type", "events.count('|", 14, "embedded_impression embedded_click embedded_dismiss purchase return"},
+		{"an event type", "events.count('|", 14, "embedded_impression embedded_click embedded_dismiss campaign_send purchase return"},
 		{"an event type that is half there", `events.count("pur|`, 14, "purchase"},
 		{"an event type in a text that goes on", "events.count('pur|', days(7)) > 1", 14, "purchase"},
 		{"a numeric property", "events.sum('purchase', '|", 24, "total"},

@@ -38,6 +38,7 @@ const (
 	codeDuplicate  = "duplicate"
 	codeOrder      = "schedule_order"
 	codeWindow     = "window_out_of_range"
+	codeCategory   = "unknown_category"
 	codeURL        = "url_not_allowed"
 	codeFixed      = "campaign_id_fixed"
 	codeAlways     = "always_true"
@@ -67,6 +68,7 @@ func (f *frame) check(p *Promotion, retention time.Duration) []Issue {
 	d.schedule(p.Schedule)
 	d.cap(p.FrequencyCap)
 	d.holdout(p.Holdout)
+	d.send(p)
 	d.content(&p.Content)
 	d.rule(p.Rule)
 	return d.issues

@@ -51,6 +51,40 @@ func TestCheckOfADocument(t *testing.T) {
 		},
 		{"priority 0", func(p *rules.Promotion) { p.Placements[0].Priority = 0 }, "placements[0].priority out_of_range"},
 		{"too many placements", func(p *rules.Promotion) { p.Placements = make([]rules.PlacementTarget, 51) }, "placements too_many"},
+		{"a part about sends", func(p *rules.Promotion) {
+			p.Channels, p.Send = []string{"push"}, &rules.Send{Exclude: "user.age > 60", SendLimit: 1}
+		}, ""},
+		{"sends of no channel", func(p *rules.Promotion) { p.Send = &rules.Send{} }, "send unknown_channel"},
+		{"an exclusion that is no rule", func(p *rules.Promotion) { p.Channels, p.Send = []string{"push"}, &rules.Send{Exclude: "user.age"} }, "send.exclude must_be_bool"},
+		{"an exclusion of everybody", func(p *rules.Promotion) { p.Channels, p.Send = []string{"push"}, &rules.Send{Exclude: "true"} }, "send.exclude always_true"},
+		{"a negative limit", func(p *rules.Promotion) { p.Channels, p.Send = []string{"push"}, &rules.Send{SendLimit: -1} }, "send.sendLimit out_of_range"},
+		{"a cap of no sends", func(p *rules.Promotion) {
+			p.Channels, p.Send = []string{"push"}, &rules.Send{Caps: []rules.SendCap{{Per: rules.Duration(time.Hour)}}}
+		}, "send.caps[0].sends out_of_range"},
+		{"a cap of an app's messages", func(p *rules.Promotion) {
+			p.Channels, p.Send = []string{"push"}, &rules.Send{Caps: []rules.SendCap{{Channel: "embedded", Sends: 1, Per: rules.Duration(time.Hour)}}}
+		}, "send.caps[0].channel unknown_channel"},
+		{"a cap over a year", func(p *rules.Promotion) {
+			p.Channels, p.Send = []string{"push"}, &rules.Send{Caps: []rules.SendCap{{Sends: 1, Per: rules.Duration(8760 * time.Hour)}}}
+		}, "send.caps[0].per window_out_of_range"},
+		{"quiet hours without an end", func(p *rules.Promotion) {
+			p.Channels, p.Send = []string{"push"}, &rules.Send{QuietHours: &rules.QuietHours{From: "21:00"}}
+		}, "send.quietHours.to malformed"},
+		{"a quiet hour of 24", func(p *rules.Promotion) {
+			p.Channels, p.Send = []string{"push"}, &rules.Send{QuietHours: &rules.QuietHours{From: "24:00", To: "08:00"}}
+		}, "send.quietHours.from malformed"},
+		{"no quiet hours, with hours", func(p *rules.Promotion) {
+			p.Channels, p.Send = []string{"push"}, &rules.Send{QuietHours: &rules.QuietHours{Off: true, From: "21:00"}}
+		}, "send.quietHours.off malformed"},
+		{"a conversion that nobody declared", func(p *rules.Promotion) {
+			p.Channels, p.Send = []string{"push"}, &rules.Send{AfterConversion: &rules.AfterConversion{Event: "nothing", For: rules.Duration(time.Hour)}}
+		}, "send.afterConversion.event undeclared_event_type"},
+		{"a message type whose list is not declared", func(p *rules.Promotion) {
+			p.Channels, p.Send = []string{"push"}, &rules.Send{MessageType: &rules.MessageType{ID: 3}}
+		}, "send.messageType undeclared_field"},
+		{"a category that WhatsApp does not have", func(p *rules.Promotion) {
+			p.Channels, p.Send = []string{"whatsapp"}, &rules.Send{WhatsApp: &rules.WhatsAppSend{Category: "spam"}}
+		}, "send.whatsapp.category unknown_category"},
 		{"an unknown channel", func(p *rules.Promotion) { p.Channels = []string{"fax"} }, "channels[0] unknown_channel"},
 		{"a channel twice", func(p *rules.Promotion) { p.Channels = []string{"push", "push"} }, "channels[1] duplicate"},
 		{"a schedule", func(p *rules.Promotion) {

@@ -19,6 +19,7 @@ type Promotion struct {
 	Schedule     *Schedule         `json:"schedule,omitempty"`
 	FrequencyCap *FrequencyCap     `json:"frequencyCap,omitempty"`
 	Holdout      *Holdout          `json:"holdout,omitempty"`
+	Send         *Send             `json:"send,omitempty"` // of its channels beside embedded
 	Content      Content           `json:"content"`
 }
 
@@ -116,6 +117,11 @@ type Settings struct {
 	NewFields   NewFields   `json:"newFields,omitempty"`  // what becomes of undeclared data fields that a backend asks to create
 	// Proving has calls of its own. It stands among the settings because it is stored and comes into force with them.
 	Proving *Proving `json:"proving,omitempty"`
+
+	// What every campaign send keeps to; what apps show is untouched by it.
+	Caps       []SendCap     `json:"caps,omitempty"` // on all sends to one user
+	QuietHours *QuietHours   `json:"quietHours,omitempty"`
+	Sends      *SendSettings `json:"sends,omitempty"`
 }
 
 // OnStoreDown is what happens when freshness cannot be proven and the store cannot be read.

@@ -22,6 +22,17 @@ func ReasonMeanings() []Meaning {
 		{string(ReasonNotTargeted), "The promotion is not for this channel or placement."},
 		{string(ReasonNoConsent), "The user has not agreed to this channel."},
 		{string(ReasonQuarantined), "This replica cannot compile the promotion."},
+		{string(ReasonUnsubscribed), "The user does not take messages of this channel or message type."},
+		{string(ReasonNoPushDevice), "The user has no registered device that takes pushes."},
+		{string(ReasonExcluded), "The promotion's rule of exclusion holds for the user."},
+		{string(ReasonExclusionUnknown), "The rule of exclusion cannot be evaluated for the user: whether to leave out is not known, so nothing is sent."},
+		{string(ReasonAfterConversion), "The user did lately what the message asks for."},
+		{string(ReasonMarketingBlocked), "The network delivers no marketing messages to the user's country."},
+		{string(ReasonWindowClosed), "Free text needs a message from the user in the last 24 hours, or a click on an ad in the last 72."},
+		{string(ReasonSendCap), "The user was sent as many messages as a cap allows, reserved ones included."},
+		{string(ReasonQuietHours), "It is a quiet hour where the user is."},
+		{string(ReasonSendLimit), "All sends of the promotion are taken. Reservations that lapse give theirs back."},
+		{string(ReasonAlreadySent), "The send of this id was confirmed before."},
 	}
 }
 
@@ -77,6 +88,7 @@ func IssueMeanings() []Meaning {
 		{codeUnknown, "There is no such channel."},
 		{codeDuplicate, "Something stands twice."},
 		{codeOrder, "The schedule ends before it starts."},
+		{codeCategory, "There is no such category of message."},
 		{codeURL, "The URL begins with a scheme that is not allowed."},
 		{codeFixed, "A promotion's campaign id cannot be changed."},
 	}

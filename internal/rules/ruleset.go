@@ -27,6 +27,8 @@ type Ruleset struct {
 	context    map[string]int
 	coding     *coding // of the placements' indexes
 	proofs     []ProofMessage
+	sending    Sending
+	zones      *zones
 }
 
 // PlacementTable is a placement with the promotions that target it, first to be shown first.
@@ -56,6 +58,8 @@ type Compiled struct {
 
 	Rule *Rule
 
+	sending  Sending
+	reads    uint64     // the schema version that a snapshot needs for Rule and sending
 	messages []rendered // by index in Placements
 }
 

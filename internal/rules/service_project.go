@@ -63,7 +63,14 @@ func (s *Service) PutSettings(ctx context.Context, a Actor, project string, sett
 		if digest(before) == digest(after) {
 			return nil, nil
 		}
-		return &Commit{NewVersion: true, Settings: &after, Audit: entry(a, project, "settings.put", project, before, after)}, nil
+		schema, err := SendSchema(f.schema, &after)
+		if err != nil {
+			return nil, err
+		}
+		if schema == f.schema {
+			schema = nil
+		}
+		return &Commit{NewVersion: true, Settings: &after, Schema: schema, Audit: entry(a, project, "settings.put", project, before, after)}, nil
 	})
 }
 
@@ -113,6 +120,9 @@ func CheckSettings(in Settings) (Settings, error) {
 		if !slices.Contains(schemes, scheme) {
 			schemes = append(schemes, scheme)
 		}
+	}
+	if err := checkSends(&in); err != nil {
+		return in, err
 	}
 	slices.Sort(schemes)
 	in.URLSchemes = schemes

@@ -68,6 +68,25 @@ func TestSettings(t *testing.T) {
 		{"a scheme of an app", rules.Settings{URLSchemes: []string{"MyShop"}}, ""},
 		{"a scheme that runs code", rules.Settings{URLSchemes: []string{"ok", "JavaScript"}}, "urlSchemes[1]"},
 		{"a scheme with ://", rules.Settings{URLSchemes: []string{"myshop://"}}, "urlSchemes[0]"},
+		{"a cap of no sends", rules.Settings{Caps: []rules.SendCap{{Per: rules.Duration(time.Hour)}}}, "caps[0].sends"},
+		{"quiet hours that never end", rules.Settings{QuietHours: &rules.QuietHours{From: "21:00", To: "21:00"}}, "quietHours.to"},
+		{"quiet hours that are off", rules.Settings{QuietHours: &rules.QuietHours{Off: true}}, "quietHours.off"},
+		{"a subscription twice", rules.Settings{Sends: &rules.SendSettings{
+			Subscriptions: []rules.Subscription{{Channel: "push", ChannelID: 1}, {Channel: "push", ChannelID: 2}},
+		}}, "sends.subscriptions[1].channel"},
+		{"a conversion that nobody declared", rules.Settings{Sends: &rules.SendSettings{
+			AfterConversion: &rules.AfterConversion{Event: "nothing", For: rules.Duration(time.Hour)},
+		}}, "sends.afterConversion.event"},
+		{"a block by nothing", rules.Settings{Sends: &rules.SendSettings{
+			WhatsApp: &rules.WhatsAppSettings{MarketingBlock: &rules.MarketingBlock{}},
+		}}, "sends.whatsapp.marketingBlock"},
+		{"a block by an attribute that nobody declared", rules.Settings{Sends: &rules.SendSettings{
+			WhatsApp: &rules.WhatsAppSettings{MarketingBlock: &rules.MarketingBlock{PhoneAttribute: "tel"}},
+		}}, "sends.whatsapp.marketingBlock.phoneAttribute"},
+		{"rules of sends", rules.Settings{Caps: []rules.SendCap{{Sends: 1, Per: rules.Duration(time.Hour)}}, Sends: &rules.SendSettings{
+			Subscriptions: []rules.Subscription{{Channel: "push", ChannelID: 1}}, WhatsApp: &rules.WhatsAppSettings{EntryEvent: "ad_click"},
+		}}, ""},
+		{"a scheme again", rules.Settings{URLSchemes: []string{"MyShop"}}, ""},
 		{"too many schemes", rules.Settings{URLSchemes: make([]string, 21)}, "urlSchemes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

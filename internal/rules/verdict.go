@@ -48,6 +48,24 @@ const (
 	ReasonQuarantined  Reason = "quarantined"  // this replica cannot compile it
 )
 
+// Reasons to withhold a send, in the order in which they are told; no_consent comes first of them.
+const (
+	ReasonUnsubscribed     Reason = "unsubscribed"      // from the message channel or type
+	ReasonNoPushDevice     Reason = "no_push_device"    // no device token that is enabled
+	ReasonExcluded         Reason = "excluded"          // by the promotion's rule of exclusion
+	ReasonExclusionUnknown Reason = "exclusion_unknown" // that rule cannot be evaluated for the user
+	ReasonAfterConversion  Reason = "after_conversion"
+	ReasonMarketingBlocked Reason = "marketing_blocked" // the network delivers no marketing there
+	ReasonWindowClosed     Reason = "window_closed"     // of WhatsApp's free text
+	ReasonSendCap          Reason = "send_cap"
+	ReasonQuietHours       Reason = "quiet_hours"
+	ReasonSendLimit        Reason = "send_limit"   // all sends of the promotion are taken; told to reservations only
+	ReasonAlreadySent      Reason = "already_sent" // the send of this id was confirmed; told to reservations only
+)
+
+// WarningNetworkCap comes with an eligible user of a WhatsApp marketing message: the network has a cap of its own for each user and does not say whether it is reached.
+const WarningNetworkCap Reason = "network_cap_unknown"
+
 // Explain puts the verdict's part and detail into one line: the text of the sub-expression, and what of it failed.
 func (v *Verdict) Explain() string {
 	text := v.Detail

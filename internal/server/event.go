@@ -40,7 +40,9 @@ func (s *Server) event(check *checker, raw []byte) (profile.NewEvent, *problem.P
 		return e, problem.New("invalid_value", "an id is at most %d bytes without control characters", profile.MaxEventIDBytes).At("id")
 	case !validName(e.Name):
 		return e, problem.New("invalid_value", "a name is 1 to %d bytes without control characters", profile.MaxNameBytes).At("name")
-	case strings.HasPrefix(e.Name, profile.ReservedEvents):
+	case e.Name == profile.EventSend:
+		return e, problem.New("invalid_value", "events named %s come from confirmed sends", profile.EventSend).At("name")
+	case profile.IsReserved(e.Name):
 		return e, problem.New("invalid_value", "events named %s… come from POST /v1/engagement", profile.ReservedEvents).At("name")
 	case len(item.Properties) > profile.MaxPropertiesBytes:
 		return e, problem.New("event_too_large", "properties may take %d bytes", profile.MaxPropertiesBytes).At("properties")

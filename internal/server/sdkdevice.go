@@ -12,7 +12,7 @@ import (
 
 // fieldDevices is where a user's device tokens are kept: a list of device, newest first. A push sender reads it with the user; rules
 // cannot.
-const fieldDevices = "devices"
+const fieldDevices = profile.AttributeDevices
 
 // Limits of device tokens.
 const (

@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"strings"
 
 	"eligibility/internal/access"
 	"eligibility/internal/problem"
@@ -70,8 +69,8 @@ func (s *Server) tracked(st *state, check *checker, body *sdkEventBody) (profile
 		return e, problem.New("missing_field", "name the event").At("eventName")
 	case !validName(e.Name):
 		return e, problem.New("invalid_value", "a name is 1 to %d bytes without control characters", profile.MaxNameBytes).At("eventName")
-	case strings.HasPrefix(e.Name, profile.ReservedEvents):
-		return e, problem.New("invalid_value", "events named %s… are those of embedded messaging", profile.ReservedEvents).At("eventName")
+	case profile.IsReserved(e.Name):
+		return e, problem.New("invalid_value", "events named %s… and %s are the engine's own", profile.ReservedEvents, profile.EventSend).At("eventName")
 	case len(e.ID) > profile.MaxEventIDBytes || !validEventID(e.ID):
 		return e, problem.New("invalid_value", "an id is at most %d bytes without control characters", profile.MaxEventIDBytes).At("id")
 	}

@@ -15,9 +15,9 @@ import (
 // Subscriptions are fields of the user: lists of numbers, which a project may declare and its rules then read.
 const (
 	fieldLists               = "emailListIds"
-	fieldChannelsOff         = "unsubscribedChannelIds"
-	fieldMessageTypesOff     = "unsubscribedMessageTypeIds"
-	fieldMessageTypesOn      = "subscribedMessageTypeIds"
+	fieldChannelsOff         = profile.AttributeChannelsOff
+	fieldMessageTypesOff     = profile.AttributeMessageTypesOff
+	fieldMessageTypesOn      = profile.AttributeMessageTypesOn
 	maxSubscriptions         = 1000
 	groupList                = "emailList"
 	groupChannel             = "messageChannel"

@@ -44,9 +44,9 @@ func loadStatement(d *dialect, users, projects, project, user string) string {
     (SELECT project_id, user_id, name, occurred_at, props,
         row_number() OVER (PARTITION BY project_id, user_id, name ORDER BY occurred_at DESC, event_id) AS place
       FROM user_events WHERE %s AND occurred_at > now() - $3::INTERVAL AND name = ANY ($4::TEXT[])) AS w
-    WHERE place <= CASE WHEN left(name, %d) = '%s' THEN %d ELSE %d END)
+    WHERE place <= CASE WHEN left(name, %d) = '%s' OR name = '%s' THEN %d ELSE %d END)
 ) AS r`, rowStamp, d.asOf, rowSchema, projects, rowProfile, project, user, users, rowEvent, project, user, users,
-		len(profile.ReservedEvents), profile.ReservedEvents, profile.MaxEngagementPerType+1, profile.MaxEventsPerType+1)
+		len(profile.ReservedEvents), profile.ReservedEvents, profile.EventSend, profile.MaxEngagementPerType+1, profile.MaxEventsPerType+1)
 }
 
 // Load fills dst[i] for keys[i], all as of the stamp of one statement, decoded with each project's schema at that stamp.

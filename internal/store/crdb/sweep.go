@@ -21,6 +21,7 @@ func (s *Store) sweepForever(ctx context.Context) {
 		for _, table := range []struct{ name, key string }{
 			{"user_events", "project_id, user_id, event_id"},
 			{"receipts", "project_id, id, id"},
+			{"send_ledgers", "project_id, user_id, user_id"},
 			{"commit_marks", "id, id, id"},
 		} {
 			if err := s.sweepTable(ctx, table.name, table.key); err != nil && ctx.Err() == nil {

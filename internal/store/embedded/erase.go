@@ -11,7 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// DeleteUser erases the profile, the user events, their ids and the e-mail row in one commit. Erasing an unknown user changes nothing.
+// DeleteUser erases the profile, the user events, their ids, the ledger of sends and the e-mail row in one commit. Erasing an unknown user changes nothing.
 func (s *Store) DeleteUser(ctx context.Context, user profile.Key) (hlc.Timestamp, error) {
 	if err := s.beginWrite(ctx); err != nil {
 		return hlc.Timestamp{}, err
@@ -40,7 +40,12 @@ func (s *Store) erasure(user profile.Key) (*commit, error) {
 		known = true
 		return false, nil
 	})
-	if err != nil || !known {
+	if err != nil {
+		return nil, err
+	}
+	sends := namedKey(tableSends, user.Project, user.User)
+	_, reserved, err := get(s.db, sends)
+	if err != nil || !known && !reserved {
 		return nil, err
 	}
 	stored, err := s.readRow(s.db, user)
@@ -49,6 +54,9 @@ func (s *Store) erasure(user profile.Key) (*commit, error) {
 	}
 	c := s.newCommit()
 	if err := c.batch.DeleteRange(prefix, following(prefix), pebble.Sync); err != nil {
+		return nil, err
+	}
+	if err := c.batch.Delete(sends, nil); err != nil {
 		return nil, err
 	}
 	c.change(events.TableProfile, user.Project, user.User)

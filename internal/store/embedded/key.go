@@ -18,7 +18,9 @@ import (
 //	credential  project, id                             JSON of access.Credential
 //	observed    project, what, name                     an inferred type
 //	receipt     project, key                            JSON of rules.Receipt
+//	sends       project, user                           JSON of reserve.Ledger
 //	email       project, address                        a user id
+//	sendlimit   project, promotion                      JSON of reserve.Limit
 //	user        project, user, row                      the profile
 //	user        project, user, event, type, ^time, id   a user event's properties, newest first within its type
 //	user        project, user, id, id                   where the event of this id lies: time and type
@@ -34,7 +36,9 @@ const (
 	tableCredential = 0x14
 	tableObserved   = 0x15
 	tableReceipt    = 0x16
+	tableSends      = 0x17
 	tableEmail      = 0x18
+	tableSendLimit  = 0x19
 	tableUser       = 0x20
 )
 

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -30,7 +31,7 @@ func (s *Store) sweepForever(ctx context.Context) {
 		if s.writable() == nil {
 			var err error
 			if at, err = s.sweep(at); err == nil && at == nil {
-				err = s.sweepReceipts()
+				err = errors.Join(s.sweepReceipts(), s.sweepSends(ctx))
 			}
 			if err != nil {
 				s.log.Warn("store_sweep_failed", "error", err.Error())

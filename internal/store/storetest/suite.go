@@ -9,6 +9,7 @@ import (
 	"eligibility/internal/access"
 	"eligibility/internal/events"
 	"eligibility/internal/profile"
+	"eligibility/internal/reserve"
 	"eligibility/internal/rules"
 )
 
@@ -22,6 +23,7 @@ type Store interface {
 	access.Repo
 	events.Feed
 	events.Lease
+	reserve.Book
 	Close() error
 }
 
@@ -60,6 +62,7 @@ func Run(t *testing.T, h Harness) {
 		{"Projects", testProjects},
 		{"Promotions", testPromotions},
 		{"Receipts", testReceipts},
+		{"Reservations", testReservations},
 		{"Audit", testAudit},
 		{"Credentials", testCredentials},
 		{"Feed", testFeed},

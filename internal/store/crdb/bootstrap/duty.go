@@ -57,6 +57,8 @@ func accesses() []access {
 		{table: "observed", reader: read, writer: all},
 		{table: "receipts", writer: all},
 		{table: "commit_marks", writer: all},
+		{table: "send_ledgers", writer: all},
+		{table: "send_limits", writer: all},
 		{table: "audit_log", writer: "SELECT INSERT"}, // nobody alters what was noted
 		{table: "relay_state", relay: "SELECT UPDATE"},
 		{table: "schema_migrations", reader: read, writer: read, relay: read}, // what a process looks at before it starts
