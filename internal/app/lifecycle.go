@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"eligibility/internal/framing"
 )
 
 // lifecycle is what every process of ours needs to come up and go down: its listeners, its phase, and how its parts end. The zero value is not
@@ -86,6 +88,7 @@ type plane struct {
 	flag, name, addr string
 	to               *net.Listener
 	elsewhere        string // to listen on when addr is taken; "" for nowhere else
+	frames           bool   // its server sees to the framing of requests itself
 }
 
 // listen opens the planes, with TLS when the configuration has a certificate.
@@ -107,6 +110,9 @@ func (l *lifecycle) listen(cfg *Config, planes []plane) error {
 		ln = watched{Listener: ln, plane: p.name, fault: l.fault}
 		if certificates != nil {
 			ln = tls.NewListener(ln, &tls.Config{Certificates: certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+		}
+		if !p.frames {
+			ln = framing.Listen(ln)
 		}
 		*p.to = ln
 	}

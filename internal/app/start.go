@@ -12,7 +12,7 @@ import (
 // and keys are read after that; the decision plane listens last.
 func (a *App) Start(ctx context.Context) error {
 	planes := []plane{
-		{flag: "listen", name: "decision plane", addr: a.cfg.Listen, to: &a.listeners.decision},
+		{flag: "listen", name: "decision plane", addr: a.cfg.Listen, to: &a.listeners.decision, frames: true},
 		{flag: "admin-listen", name: "control plane", addr: a.cfg.AdminListen, to: &a.listeners.control},
 		{flag: "ops-listen", name: "ops plane", addr: a.cfg.OpsListen, to: &a.listeners.ops},
 		a.cfg.bulkPlane(&a.listeners.bulk),

@@ -16,6 +16,7 @@ var rooms = map[string][]string{
 	"hlc":        {},
 	"audit":      {},
 	"problem":    {},
+	"framing":    {},
 	"strictjson": {"problem"},
 	"profile":    {"hlc"},
 	"events":     {"hlc"},
@@ -67,7 +68,7 @@ var rooms = map[string][]string{
 	"ops":        {"auditor", "bulk", "cache", "events", "pushhook", "rules", "stream"},
 
 	"app": {
-		"access", "admin", "audit", "auditor", "bulk", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "hlc", "ops", "precheck", "problem", "profile", "pushhook", "rules", "server", "stream",
+		"access", "admin", "audit", "auditor", "bulk", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "framing", "hlc", "ops", "precheck", "problem", "profile", "pushhook", "rules", "server", "stream",
 		"store/crdb", "store/crdb/changefeed", "store/embedded", "strictjson",
 	},
 	"archtest": {},
