@@ -27,9 +27,10 @@ type Rulesets interface {
 	Fresh(project string) bool
 }
 
-// Keys finds the credential of a key; access.Keyring is one.
+// Keys finds the credential of a key, and of a credential's id while its key is in force; access.Keyring is one.
 type Keys interface {
 	Lookup(key []byte) (*access.Entry, bool)
+	ByID(id string) (*access.Entry, bool)
 }
 
 // Tokens verifies user tokens; access.Verifier is one.

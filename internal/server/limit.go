@@ -19,12 +19,11 @@ func (s *Server) limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	if call := findCall(path); !find(path).bulk() && (call == nil || !call.list) {
 		return fasthttp.RequestConfig{MaxRequestBodySize: s.cfg.DecisionBodyBytes}
 	}
-	cfg := fasthttp.RequestConfig{MaxRequestBodySize: s.cfg.BulkBodyBytes}
-	// Only who is known may hold a connection open for longer.
-	if e, ok := s.deps.Keys.Lookup(h.Peek(headerKey)); ok && e.Kind == access.Server {
-		cfg.ReadTimeout = s.cfg.BulkReadTimeout
+	// Only who is known may fill so much memory, and hold a connection open for longer.
+	if e, ok := s.deps.Keys.Lookup(h.Peek(headerKey)); !ok || e.Kind != access.Server {
+		return fasthttp.RequestConfig{MaxRequestBodySize: s.cfg.DecisionBodyBytes}
 	}
-	return cfg
+	return fasthttp.RequestConfig{MaxRequestBodySize: s.cfg.BulkBodyBytes, ReadTimeout: s.cfg.BulkReadTimeout}
 }
 
 // expect answers Expect: 100-continue: a body that would be refused for its length is not asked for.

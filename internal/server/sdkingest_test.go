@@ -94,28 +94,38 @@ func TestSDKIngest(t *testing.T) {
 
 func TestSDKMerge(t *testing.T) {
 	p := newPlane(t)
-	p.put("visitor", `{"attributes":{"country":"DE","age":20,"tags":["a","b"]}}`)
+	const visitor = "0f6a5f7e-3c0b-4d3e-9a52-6b1f0c2d4e11"
+	for _, name := range []string{"guessable", "0f6a5f7e-3c0b-1d3e-9a52-6b1f0c2d4e11", "0f6a5f7e-3c0b-4d3e-ca52-6b1f0c2d4e11", "0f6a5f7e-3c0b-4d3e-9a52-6b1f0c2d4e1g"} {
+		p.put(name, `{"attributes":{"age":1}}`)
+	}
+	p.put(visitor, `{"attributes":{"country":"DE","age":20,"tags":["a","b"]}}`)
 	p.put("ada", `{"email":"ada@example.com","attributes":{"age":30,"tags":["b","c"]}}`)
 	p.put("eve", `{"email":"eve@example.com","attributes":{"country":"FR","age":50}}`)
-	p.list("/v1/events", `{"userId":"visitor","name":"purchase"}`)
+	p.list("/v1/events", `{"userId":"`+visitor+`","name":"purchase"}`)
 	ada := []string{"Authorization", "Bearer " + token(t, jwt.MapClaims{"userId": "ada"})}
 	merge := `{"sourceUserId":%q,"destinationUserId":%q,"sourceEmail":null,"destinationEmail":null,"arrayMerge":[{"field":"tags"}]}`
-	p.sdkPost(clientKey, "/api/users/merge", fmt.Sprintf(merge, "visitor", "eve"), "JwtUserIdentifiersMismatched", ada...)
-	p.sdkPost(clientKey, "/api/users/merge", fmt.Sprintf(merge, "visitor", "ada"), "BadAuthorizationHeader")
+	p.sdkPost(clientKey, "/api/users/merge", fmt.Sprintf(merge, visitor, "eve"), "JwtUserIdentifiersMismatched", ada...)
+	p.sdkPost(clientKey, "/api/users/merge", fmt.Sprintf(merge, visitor, "ada"), "BadAuthorizationHeader")
 	p.sdkPost(clientKey, "/api/users/merge", fmt.Sprintf(merge, "eve", "ada"), "Success", ada...)
 	p.sdkPost(clientKey, "/api/users/merge", fmt.Sprintf(merge, "unknown", "ada"), "Success", ada...)
 	if got, _ := p.sync(openKey, "userId=eve"); got != "101: 102:capped" {
 		t.Errorf("another user was merged away: %s", got)
 	}
-	p.sdkPost(clientKey, "/api/users/merge", fmt.Sprintf(merge, "visitor", "ada"), "Success", ada...)
+	for _, somebody := range []string{"guessable", "0f6a5f7e-3c0b-1d3e-9a52-6b1f0c2d4e11", "0f6a5f7e-3c0b-4d3e-ca52-6b1f0c2d4e11", "0f6a5f7e-3c0b-4d3e-9a52-6b1f0c2d4e1g"} {
+		p.sdkPost(clientKey, "/api/users/merge", fmt.Sprintf(merge, somebody, "ada"), "Success", ada...)
+		if still := p.call("GET", "/v1/users/"+somebody, serverKey, ""); still.status != http.StatusOK {
+			t.Errorf("an app erased %s, whose id it may have guessed: %d", somebody, still.status)
+		}
+	}
+	p.sdkPost(clientKey, "/api/users/merge", fmt.Sprintf(merge, visitor, "ada"), "Success", ada...)
 	record := p.call("GET", "/v1/users/ada", serverKey, "")
 	if !record.contains(`"age":30`) || !record.contains(`"country":"DE"`) || !record.contains(`"tags":["b","c","a"]`) || !record.contains(`"purchase"`) {
 		t.Errorf("merged: %s", record.body)
 	}
-	if gone := p.call("GET", "/v1/users/visitor", serverKey, ""); gone.status != http.StatusNotFound {
+	if gone := p.call("GET", "/v1/users/"+visitor, serverKey, ""); gone.status != http.StatusNotFound {
 		t.Errorf("the source is still there: %s", gone.body)
 	}
-	p.sdkPost(serverKey, "/api/users/merge", fmt.Sprintf(merge, "visitor", "ada"), "UnknownUserIdError")
+	p.sdkPost(serverKey, "/api/users/merge", fmt.Sprintf(merge, visitor, "ada"), "UnknownUserIdError")
 	p.sdkPost(serverKey, "/api/users/merge", `{"sourceEmail":"eve@example.com","destinationEmail":"ada@example.com"}`, "Success")
 }
 

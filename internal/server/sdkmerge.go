@@ -32,7 +32,7 @@ type arrayMerge struct {
 // erased.
 //
 // An app merges the visitor it made up into the user who signed in. It may do so only into the user of its token, and only a source
-// without an address: any other is somebody. It is not told which of these it was.
+// without an address whose id is one that SDKs make up: any other is somebody. It is not told which of these it was.
 func (s *Server) sdkMerge(ctx *fasthttp.RequestCtx, st *state) *problem.Problem {
 	var body sdkMergeBody
 	if _, p := s.sdkRead(ctx, st, &body); p != nil {
@@ -65,7 +65,7 @@ func (s *Server) sdkMerge(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 	switch {
 	case source != "" && source == into.user:
 		return sdkBody(ctx, sdkSuccess)
-	case public && (record.Email != "" || !record.Found):
+	case public && (record.Email != "" || !record.Found || !madeUp(source)):
 		return sdkBody(ctx, sdkSuccess)
 	case !record.Found && len(record.Events) == 0:
 		return problem.New("user_not_found", "there is no such source")
@@ -74,6 +74,34 @@ func (s *Server) sdkMerge(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 		return p
 	}
 	return sdkBody(ctx, sdkSuccess)
+}
+
+// madeUp reports whether an id has the form of those that SDKs give to visitors, random UUIDs (RFC 9562, version 4). Who knows such an id is
+// who made it up: nobody guesses one. Any other id can be guessed, and its user would be erased by whoever did.
+func madeUp(user string) bool {
+	const form = "xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx"
+	if len(user) != len(form) {
+		return false
+	}
+	for i := range len(form) {
+		c := user[i] | 0x20
+		hex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
+		switch form[i] {
+		case 'x':
+			if !hex {
+				return false
+			}
+		case 'v':
+			if c != '8' && c != '9' && c != 'a' && c != 'b' {
+				return false
+			}
+		default:
+			if user[i] != form[i] {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // absorb writes the events first and erases last: whatever fails between, calling again makes it whole, since the events keep their ids.

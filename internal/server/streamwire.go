@@ -16,7 +16,7 @@ const (
 	heartbeat    = 15 * time.Second // below the idle timeouts of proxies
 	streamWrite  = 5 * time.Second  // a client that does not take a few bytes for so long is gone
 	streamRetry  = 3 * time.Second  // how long a client waits before it connects again
-	streamMaxAge = time.Hour        // then the client shows its key again: a revoked one opens no other
+	streamMaxAge = time.Hour        // then the client shows its key again
 )
 
 // streamHead is the answer's header. There is no length and no chunk: the stream ends with its connection.
@@ -27,6 +27,7 @@ const streamHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-
 func (s *Server) hijack(ctx *fasthttp.RequestCtx, st *state, subscription *stream.Subscription) {
 	head := streamHead + st.sharingLines(ctx) + headerRequestID + ": " + string(st.requestID) + "\r\n\r\n" +
 		"retry: " + strconv.FormatInt(streamRetry.Milliseconds(), 10) + "\n\n"
+	credential := st.caller.entry.ID
 	ctx.HijackSetNoResponse(true)
 	ctx.Hijack(func(c net.Conn) {
 		// The connection itself: the one handed over holds on to the server's read buffer, which is larger than all the rest of a stream.
@@ -42,7 +43,7 @@ func (s *Server) hijack(ctx *fasthttp.RequestCtx, st *state, subscription *strea
 				defer close(gone)
 				drop(c)
 			}()
-			s.tell(c, subscription, gone)
+			s.tell(c, credential, subscription, gone)
 			_ = c.Close()
 			<-gone
 		})
@@ -59,8 +60,9 @@ func drop(c net.Conn) {
 	}
 }
 
-// tell writes what there is to say until either side ends the stream.
-func (s *Server) tell(c net.Conn, subscription *stream.Subscription, gone <-chan struct{}) {
+// tell writes what there is to say until either side ends the stream, or its key is revoked or suspended: such a one is told no more, and the
+// stream ends with the next heartbeat.
+func (s *Server) tell(c net.Conn, credential string, subscription *stream.Subscription, gone <-chan struct{}) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	end := time.NewTimer(streamMaxAge)
@@ -68,9 +70,9 @@ func (s *Server) tell(c net.Conn, subscription *stream.Subscription, gone <-chan
 	for ok := true; ok; {
 		select {
 		case <-subscription.Notices():
-			ok = write(c, "id: "+strconv.FormatUint(subscription.Digest(), 16)+"\nevent: changed\ndata: {}\n\n")
+			ok = s.inForce(credential) && write(c, "id: "+strconv.FormatUint(subscription.Digest(), 16)+"\nevent: changed\ndata: {}\n\n")
 		case <-beat.C:
-			ok = write(c, ":\n\n")
+			ok = s.inForce(credential) && write(c, ":\n\n")
 		case <-subscription.Closed():
 			return
 		case <-s.base.Done():
@@ -81,6 +83,11 @@ func (s *Server) tell(c net.Conn, subscription *stream.Subscription, gone <-chan
 			return
 		}
 	}
+}
+
+func (s *Server) inForce(credential string) bool {
+	e, ok := s.deps.Keys.ByID(credential)
+	return ok && !e.Suspended
 }
 
 func write(c net.Conn, text string) bool {
