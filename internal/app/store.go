@@ -10,6 +10,7 @@ import (
 	"eligibility/internal/events"
 	"eligibility/internal/ops"
 	"eligibility/internal/profile"
+	"eligibility/internal/reserve"
 	"eligibility/internal/rules"
 	"eligibility/internal/store/embedded"
 )
@@ -24,6 +25,7 @@ type Store interface {
 	access.Repo
 	events.Feed
 	events.Lease
+	reserve.Book
 	Close() error
 }
 

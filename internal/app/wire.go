@@ -67,7 +67,7 @@ func (a *App) planes(sealer *access.Sealer, root access.RootKey) (err error) {
 	serverCfg := server.Defaults()
 	serverCfg.ClientRate, serverCfg.TrustedProxies = a.cfg.ClientRate, a.cfg.TrustedProxies
 	a.decisions, err = server.New(serverCfg, server.Deps{
-		Users: a.cache, Rulesets: a.live, Keys: a.keyring, Tokens: access.NewVerifier(jwtVerdicts), Writer: a.store, Profiles: a.store,
+		Users: a.cache, Rulesets: a.live, Keys: a.keyring, Tokens: access.NewVerifier(jwtVerdicts), Writer: a.store, Book: a.store, Profiles: a.store,
 		Hints: a.bus, Streams: a.streams, Tickets: access.NewTickets(sealer, a.keyring), Watcher: a.watch,
 		Fields: a.authoring, Clock: a.clock, Logger: a.logger,
 	})
@@ -81,7 +81,7 @@ func (a *App) planes(sealer *access.Sealer, root access.RootKey) (err error) {
 	if err != nil {
 		return err
 	}
-	a.bulk, err = bulk.New(bulk.Defaults(), bulk.Deps{Users: a.cache, Rulesets: a.live, Keys: a.keyring, Clock: a.clock, Logger: a.logger})
+	a.bulk, err = bulk.New(bulk.Defaults(), bulk.Deps{Users: a.cache, Book: a.store, Rulesets: a.live, Keys: a.keyring, Clock: a.clock, Logger: a.logger})
 	if err != nil {
 		return err
 	}

@@ -25,10 +25,10 @@ var rooms = map[string][]string{
 	"engine":     {"profile", "rules"},
 	"cache":      {"events", "hlc", "profile"},
 	"reserve":    {"hlc", "profile"},
-	"precheck":   {"cache", "engine", "hlc", "profile", "rules"},
+	"precheck":   {"cache", "engine", "hlc", "profile", "reserve", "rules"},
 
 	// The plane of campaign senders, an adapter like the others.
-	"bulk": {"access", "cache", "hlc", "precheck", "problem", "profile", "rules"},
+	"bulk": {"access", "cache", "hlc", "precheck", "problem", "profile", "reserve", "rules"},
 
 	// Tells waiting clients when to ask again.
 	"stream": {"events", "hlc", "profile"},
@@ -62,13 +62,13 @@ var rooms = map[string][]string{
 	"events/changejson":     {"events", "hlc"},
 	"events/webhook":        {"events", "hlc", "problem"},
 
-	"server":     {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "rules", "server/ask", "stream", "strictjson"},
+	"server":     {"access", "cache", "engine", "events", "hlc", "precheck", "problem", "profile", "reserve", "rules", "server/ask", "stream", "strictjson"},
 	"server/ask": {"problem", "strictjson"},
 	"admin":      {"access", "audit", "cache", "engine", "events", "hlc", "problem", "profile", "pushhook", "rules", "strictjson"},
 	"ops":        {"auditor", "bulk", "cache", "events", "pushhook", "rules", "stream"},
 
 	"app": {
-		"access", "admin", "audit", "auditor", "bulk", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "framing", "hlc", "ops", "precheck", "problem", "profile", "pushhook", "rules", "server", "stream",
+		"access", "admin", "audit", "auditor", "bulk", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "framing", "hlc", "ops", "precheck", "problem", "profile", "pushhook", "reserve", "rules", "server", "stream",
 		"store/crdb", "store/crdb/changefeed", "store/embedded", "strictjson",
 	},
 	"archtest": {},

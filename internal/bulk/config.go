@@ -10,6 +10,7 @@ import (
 	"eligibility/internal/cache"
 	"eligibility/internal/hlc"
 	"eligibility/internal/precheck"
+	"eligibility/internal/reserve"
 	"eligibility/internal/rules"
 )
 
@@ -53,6 +54,7 @@ type Keys interface {
 // Deps is what the plane works with. All are required.
 type Deps struct {
 	Users    precheck.Users
+	Book     reserve.Book // where sends are reserved
 	Rulesets Rulesets
 	Keys     Keys
 	Clock    *hlc.Estimate // the database's clock

@@ -28,6 +28,13 @@ func AppendLine(dst []byte, line *Line) []byte {
 	dst = strconv.AppendBool(dst, line.Eligible)
 	dst = append(dst, `,"reason":`...)
 	dst = appendText(dst, string(line.Reason))
+	if line.Expires != 0 {
+		dst = append(dst, `,"reservation":{"sendId":`...)
+		dst = appendText(dst, line.Reserve.SendID)
+		dst = append(dst, `,"expiresAt":"`...)
+		dst = time.Unix(0, line.Expires).UTC().AppendFormat(dst, time.RFC3339Nano)
+		dst = append(dst, `"}`...)
+	}
 	if line.Warning != "" {
 		dst = append(dst, `,"warnings":[`...)
 		dst = appendText(dst, string(line.Warning))

@@ -8,6 +8,7 @@ import (
 	"eligibility/internal/engine"
 	"eligibility/internal/hlc"
 	"eligibility/internal/profile"
+	"eligibility/internal/reserve"
 	"eligibility/internal/rules"
 )
 
@@ -28,6 +29,7 @@ type Job struct {
 	Promotion *rules.Compiled // of Ruleset; nil when this replica has quarantined it and keeps no older revision
 	Channel   string          // one of profile.Channels
 	Users     Users
+	Book      reserve.Book  // where sends are reserved; needed for lines that ask for it
 	Clock     *hlc.Estimate // the database's clock
 
 	// Withdrawn, when not nil, is asked before each chunk: a reason other than "" is the answer for all of it. Rules are pinned for a whole run; a
@@ -41,8 +43,10 @@ type Job struct {
 // Line is the answer for one user.
 type Line struct {
 	UserID   string
-	Number   int64  // of the line in a stream; 0 elsewhere
-	Fault    string // a code when the user could not be looked at, "" otherwise
+	Number   int64        // of the line in a stream; 0 elsewhere
+	Fault    string       // a code when the user could not be looked at, "" otherwise
+	Reserve  *Reservation // what the line asks to reserve, nil for nothing
+	Expires  int64        // of a reservation that was made: wall nanoseconds from which on its slot may be another's
 	Eligible bool
 	Reason   rules.Reason
 	Warning  rules.Reason // with an eligible user, what may still keep the message from arriving; "" for nothing known
@@ -82,6 +86,10 @@ type run struct {
 	reads []cache.Read
 	lines []Line
 	sum   Summary
+
+	claims  []reserve.Claim
+	claimed []*Line       // of lines, those of claims
+	counted []reserve.Cap // nil until asked for
 }
 
 func (r *run) chunk(ctx context.Context, ids []string) error {
@@ -108,6 +116,8 @@ func (r *run) ask(line Line) {
 	case line.Fault != "":
 	case !profile.ValidUserID(line.UserID):
 		line.Fault = CodeUserID
+	case line.Reserve != nil && !line.Reserve.valid(r.job.Channel):
+		line.Fault = CodeReservation
 	case r.job.Promotion == nil:
 		line.Reason = rules.ReasonQuarantined
 	default:
@@ -125,7 +135,7 @@ func (r *run) end(ctx context.Context) error {
 	if err := r.read(ctx); err != nil {
 		return err
 	}
-	return r.answer()
+	return r.answer(ctx)
 }
 
 func (r *run) read(ctx context.Context) error {
@@ -144,7 +154,7 @@ func (r *run) read(ctx context.Context) error {
 }
 
 // answer completes the lines of a chunk, whose readable users stand in keys and reads in the same order, and yields them.
-func (r *run) answer() error {
+func (r *run) answer(ctx context.Context) error {
 	next := 0
 	for i := range r.lines {
 		line := &r.lines[i]
@@ -152,6 +162,12 @@ func (r *run) answer() error {
 			r.decide(line, &r.reads[next])
 			next++
 		}
+	}
+	if err := r.reserve(ctx); err != nil {
+		return err
+	}
+	for i := range r.lines {
+		line := &r.lines[i]
 		r.count(line)
 		if err := r.yield(line); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"eligibility/internal/rules"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxLineBytes bounds one line of a stream: an id of 256 bytes, every one of them escaped, fits many times.
@@ -21,7 +22,7 @@ const (
 	CodeLineSize = "line_too_long" // above MaxLineBytes
 )
 
-// Stream answers every line {"userId":"…"} of in, in its order, by calling yield for each line and flush after each chunk. It holds one chunk and the next,
+// Stream answers every line {"userId":"…"} of in, with or without a reservation, in its order, by calling yield for each line and flush after each chunk. It holds one chunk and the next,
 // however long the stream is; a yield or flush that waits makes the reading wait. What is waiting is answered at once: a slow sender gets his answers line
 // by line. Errors are those of reading in, of reading users, of yield and of flush; a stream that ends with one lacks its summary.
 //
@@ -82,7 +83,7 @@ func scan(ctx context.Context, in io.Reader, lines chan<- Line) error {
 			}
 		default:
 			text = bytes.TrimSpace(text)
-			line.UserID, line.Fault = parse(text)
+			line.UserID, line.Reserve, line.Fault = parse(text)
 		}
 		if len(text) > 0 {
 			select {
@@ -100,13 +101,21 @@ func scan(ctx context.Context, in io.Reader, lines chan<- Line) error {
 	}
 }
 
-// parse reads {"userId":"…"}; other members are what the sender keeps for himself.
-func parse(text []byte) (user, fault string) {
+// parse reads {"userId":"…","reserve":{…}}; other members are what the sender keeps for himself.
+func parse(text []byte) (user string, ask *Reservation, fault string) {
 	var line struct {
-		UserID *string `json:"userId"`
+		UserID  *string        `json:"userId"`
+		Reserve jsontext.Value `json:"reserve"`
 	}
 	if json.Unmarshal(text, &line) != nil || line.UserID == nil {
-		return "", CodeLine
+		return "", nil, CodeLine
 	}
-	return *line.UserID, ""
+	if len(line.Reserve) == 0 || string(line.Reserve) == "null" {
+		return *line.UserID, nil, ""
+	}
+	ask = new(Reservation)
+	if json.Unmarshal(line.Reserve, ask, json.RejectUnknownMembers(true)) != nil {
+		return *line.UserID, nil, CodeReservation
+	}
+	return *line.UserID, ask, ""
 }

@@ -10,6 +10,7 @@ import (
 	"eligibility/internal/events"
 	"eligibility/internal/hlc"
 	"eligibility/internal/profile"
+	"eligibility/internal/reserve"
 	"eligibility/internal/rules"
 )
 
@@ -62,6 +63,7 @@ type Deps struct {
 	Keys     Keys
 	Tokens   Tokens
 	Writer   profile.Writer
+	Book     reserve.Book
 	Profiles Profiles
 	Hints    events.Hinter
 	Streams  Streams

@@ -109,6 +109,8 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 		return s.engagement(ctx, st)
 	case RoutePrecheck:
 		return s.precheck(ctx, st)
+	case RouteConfirm, RouteRelease:
+		return s.settle(ctx, st)
 	case RouteEvents:
 		return s.putEvents(ctx, st)
 	case RouteUsersBulk:

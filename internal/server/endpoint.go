@@ -17,7 +17,7 @@ type Endpoint struct {
 var routePaths = [ownRoutes]string{
 	RouteEligibility: "/v1/eligibility", RoutePrecheck: "/v1/precheck", RouteUser: userPrefix + "{userId}", RouteUsersBulk: "/v1/users:bulk",
 	RouteEvents: "/v1/events", RouteEngagement: "/v1/engagement", RouteStreamTokens: "/v1/stream-tokens",
-	RouteStream: "/v1/stream",
+	RouteStream: "/v1/stream", RouteConfirm: pathConfirm, RouteRelease: pathRelease,
 }
 
 // Endpoints lists every call of the plane. The API's document is held against it.

@@ -147,7 +147,7 @@ func newPlane(t testing.TB, options ...func(*Config, *cache.Config)) *plane {
 	t.Cleanup(p.streams.Stop)
 	p.Server, err = New(cfg, Deps{
 		Streams: p.streams, Tickets: access.NewTickets(p.sealer, p.keyring),
-		Users: p.users, Rulesets: p.live, Keys: p.keyring, Tokens: access.NewVerifier(64), Writer: p.store, Profiles: p.store,
+		Users: p.users, Rulesets: p.live, Keys: p.keyring, Tokens: access.NewVerifier(64), Writer: p.store, Book: p.store, Profiles: p.store,
 		Hints: p.hints, Fields: p.authoring, Clock: clock, Logger: quiet,
 	})
 	if err != nil {

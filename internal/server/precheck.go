@@ -21,6 +21,29 @@ type precheckBody struct {
 	Promotion string   `json:"promotion"`
 	Channel   string   `json:"channel"`
 	UserIDs   []string `json:"userIds"`
+	Users     []asked  `json:"users"`
+}
+
+// asked is a user with a reservation to be made.
+type asked struct {
+	UserID  string `json:"userId"`
+	Reserve *struct {
+		SendID string `json:"sendId"`
+		For    string `json:"for"`
+	} `json:"reserve"`
+}
+
+// ask is the line's question. A time that cannot be read is one that no reservation may last: the line is answered so.
+func (a *asked) ask() precheck.Ask {
+	out := precheck.Ask{UserID: a.UserID}
+	if a.Reserve == nil {
+		return out
+	}
+	out.Reserve = &precheck.Reservation{SendID: a.Reserve.SendID}
+	if a.Reserve.For != "" && out.Reserve.For.UnmarshalText([]byte(a.Reserve.For)) != nil {
+		out.Reserve.For = -1
+	}
+	return out
 }
 
 // precheck answers POST /v1/precheck. The whole answer is made before its first byte is sent, so that a store that fails
@@ -40,11 +63,22 @@ func (s *Server) precheck(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 	}
 	bounded, cancel := s.bounded()
 	defer cancel()
-	job := precheck.Job{Ruleset: rs, Promotion: promotion, Channel: body.Channel, Users: s.deps.Users, Clock: s.deps.Clock}
-	sum, err := precheck.Run(bounded, &job, body.UserIDs, func(line *precheck.Line) error {
+	job := precheck.Job{Ruleset: rs, Promotion: promotion, Channel: body.Channel, Users: s.deps.Users, Book: s.deps.Book, Clock: s.deps.Clock}
+	answer := func(line *precheck.Line) error {
 		st.out = precheck.AppendLine(st.out, line)
 		return nil
-	})
+	}
+	var sum precheck.Summary
+	var err error
+	if body.Users == nil {
+		sum, err = precheck.Run(bounded, &job, body.UserIDs, answer)
+	} else {
+		asks := make([]precheck.Ask, len(body.Users))
+		for i := range body.Users {
+			asks[i] = body.Users[i].ask()
+		}
+		sum, err = precheck.Reserve(bounded, &job, asks, answer)
+	}
 	if err != nil {
 		return s.explain(err)
 	}
@@ -63,8 +97,12 @@ func (b *precheckBody) check(rs *rules.Ruleset) (*rules.Compiled, *problem.Probl
 		return nil, problem.New("missing_field", "name the channel").At("channel")
 	case !slices.Contains(profile.Channels, b.Channel):
 		return nil, problem.New("invalid_value", "there is no such channel").At("channel")
-	case len(b.UserIDs) == 0:
+	case b.UserIDs != nil && b.Users != nil:
+		return nil, problem.New("invalid_value", "name the users in userIds, or with reservations in users").At("users")
+	case len(b.UserIDs)+len(b.Users) == 0:
 		return nil, problem.New("out_of_range", "name at least one user").At("userIds")
+	case len(b.Users) > maxPrecheckUsers:
+		return nil, problem.New("too_many_users", "at most %d users", maxPrecheckUsers).At("users")
 	case len(b.UserIDs) > maxPrecheckUsers:
 		return nil, problem.New("too_many_users", "at most %d users", maxPrecheckUsers).At("userIds")
 	}

@@ -17,6 +17,8 @@ const (
 	RouteNone Route = iota
 	RouteEligibility
 	RoutePrecheck
+	RouteConfirm
+	RouteRelease
 	RouteUser
 	RouteUsersBulk
 	RouteEvents
@@ -37,13 +39,19 @@ const (
 )
 
 var routeNames = [routes]string{
-	RouteNone: "none", RouteEligibility: "eligibility", RoutePrecheck: "precheck", RouteUser: "user", RouteUsersBulk: "users_bulk",
+	RouteNone: "none", RouteEligibility: "eligibility", RoutePrecheck: "precheck", RouteConfirm: "confirm", RouteRelease: "release", RouteUser: "user", RouteUsersBulk: "users_bulk",
 	RouteEvents: "events", RouteEngagement: "engagement", RouteStreamTokens: "stream_tokens", RouteStream: "stream",
 	RouteSDKSync: "sdk_sync", RouteSDKEngagement: "sdk_engagement", RouteSDKIngest: "sdk_ingest", RouteSDKLookup: "sdk_lookup", RouteSDKStub: "sdk_stub",
 }
 
 // String is the route's name as metrics label it.
 func (r Route) String() string { return routeNames[r] }
+
+// Where reservations are settled.
+const (
+	pathConfirm = "/v1/precheck/reservations:confirm"
+	pathRelease = "/v1/precheck/reservations:release"
+)
 
 const userPrefix = "/v1/users/"
 
@@ -55,6 +63,10 @@ func find(path []byte) Route {
 		return RouteEligibility
 	case "/v1/precheck":
 		return RoutePrecheck
+	case pathConfirm:
+		return RouteConfirm
+	case pathRelease:
+		return RouteRelease
 	case "/v1/users:bulk":
 		return RouteUsersBulk
 	case "/v1/events":
@@ -97,7 +109,9 @@ func (r Route) takes(method []byte) bool {
 }
 
 // bulk reports whether the route takes a list.
-func (r Route) bulk() bool { return r == RouteUsersBulk || r == RouteEvents || r == RoutePrecheck }
+func (r Route) bulk() bool {
+	return r == RouteUsersBulk || r == RouteEvents || r == RoutePrecheck || r == RouteConfirm || r == RouteRelease
+}
 
 // open reports whether a key of the kind may use the route.
 func (r Route) open(kind access.Kind) bool {
