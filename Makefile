@@ -42,7 +42,7 @@ test-deps: ## install what the tests need beside Go: PostgreSQL's programs, with
 	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 	  $$sudo apt-get update; $$sudo apt-get install -y --no-install-recommends chromium; \
 	fi
-	@if command -v npm >/dev/null; then for dir in sdk/compat sdk/web examples/web; do npm ci --prefix $$dir --ignore-scripts --no-audit --no-fund; done; else echo "npm is absent: the SDK tests will be skipped"; fi
+	@if command -v npm >/dev/null; then for dir in sdk/compat sdk/web examples/web examples/sender-ts; do npm ci --prefix $$dir --ignore-scripts --no-audit --no-fund; done; else echo "npm is absent: the SDK tests will be skipped"; fi
 
 test: ## run every test; what a laptop lacks is named, in CI its absence fails
 	$(GO) test -timeout 14m ./...
