@@ -17,6 +17,9 @@ CHAOS ?= 30m
 
 .PHONY: help demo build test test-deps race check fmt bench microbench pgo fuzz chaos soak examples example-web generate clean
 
+# What is tested is built without the profile: with it, everything would be compiled twice.
+test race check: export GOFLAGS += -pgo=off
+
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -67,7 +70,9 @@ microbench: ## run the micro-benchmarks that stand beside the code (BENCH=regexp
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 pgo: ## renew the profile that the build optimises by
-	$(GO) run ./bench -scenarios hit -profile cmd/eligibility/default.pgo -out $$(mktemp -d)
+	@rm -rf $(BIN)/pgo
+	$(GO) run -pgo=off ./bench -scenarios hit -promotions 1000 -rounds 1 -span 10s -profile $(BIN)/pgo -out $(BIN)/pgo
+	$(GO) tool pprof -proto $(BIN)/pgo/reused.pprof $(BIN)/pgo/computed.pprof > cmd/eligibility/default.pgo
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
 	@for target in $$(grep -rhoE '^func (Fuzz[A-Za-z0-9]+)' --include='*_test.go' -l . | xargs grep -oHE '^func Fuzz[A-Za-z0-9]+' | sed 's/:func /:/'); do \

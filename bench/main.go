@@ -43,7 +43,7 @@ func main() {
 	flag.DurationVar(&p.span, "span", 2*time.Second, "time of one side in one round")
 	flag.IntVar(&p.conns, "conns", 16, "connections of a closed loop")
 	flag.StringVar(&p.out, "out", "bench/results", "folder for the results")
-	flag.StringVar(&p.profile, "profile", "", "file that keeps the profile of requests for cached users")
+	flag.StringVar(&p.profile, "profile", "", "folder that keeps the profiles of requests for cached users")
 	flag.BoolVar(&p.quick, "quick", false, "little of everything")
 	flag.Func("promotions", "live promotions, separated by commas (default 10,100,1000,10000)", p.setSizes)
 	flag.Parse()

@@ -201,16 +201,37 @@ func stream(engine *child, users int) (float64, error) {
 }
 
 // profile shows where the processor's time goes while cached users are asked for, and keeps the profile for `make pgo`.
-func (r *report) profile(engine *child, requests [][]byte, p plan) error {
-	file := p.profile
-	if file == "" {
-		temporary, err := os.CreateTemp("", "bench-*.pprof")
+func (r *report) profile(engine *child, same, different [][]byte, p plan) error {
+	dir := p.profile
+	if dir == "" {
+		temporary, err := os.MkdirTemp("", "bench-profile-")
 		if err != nil {
 			return err
 		}
-		defer os.Remove(temporary.Name())
-		file = temporary.Name()
+		defer os.RemoveAll(temporary)
+		dir = temporary
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	hits := filepath.Join(dir, "reused.pprof")
+	if err := profileOf(engine, same, hits, p); err != nil {
+		return err
+	}
+	if err := profileOf(engine, different, filepath.Join(dir, "computed.pprof"), p); err != nil {
+		return err
+	}
+	out, err := exec.Command("go", "tool", "pprof", "-top", "-nodecount=25", hits).Output()
+	if err != nil {
+		return fmt.Errorf("read the profile: %w", err)
+	}
+	_, rows, _ := strings.Cut(string(out), "Showing")
+	r.text("Where the time of a request for a cached user goes", "```\nShowing"+rows+"```\n")
+	return nil
+}
+
+// profileOf has the engine write a profile while it answers the requests.
+func profileOf(engine *child, requests [][]byte, file string, p plan) error {
 	span := max(2*p.span, time.Second)
 	done := make(chan error, 1)
 	go func() {
@@ -218,14 +239,5 @@ func (r *report) profile(engine *child, requests [][]byte, p plan) error {
 		done <- engine.tell(command{Profile: file, Span: span}, &told)
 	}()
 	_, err := closed(engine, engine.hello.Listen, requests, p.conns, span+200*time.Millisecond)
-	if err := errors.Join(err, <-done); err != nil {
-		return err
-	}
-	out, err := exec.Command("go", "tool", "pprof", "-top", "-nodecount=25", file).Output()
-	if err != nil {
-		return fmt.Errorf("read the profile: %w", err)
-	}
-	_, rows, _ := strings.Cut(string(out), "Showing")
-	r.text("Where the time of a request for a cached user goes", "```\nShowing"+rows+"```\n")
-	return nil
+	return errors.Join(err, <-done)
 }

@@ -84,7 +84,7 @@ func measureHits(p plan, r *report) error {
 		}
 		got, err := interleave(p, sides)
 		if err == nil && n == p.sizes[len(p.sizes)-1] {
-			err = r.profile(engine, same, p)
+			err = r.profile(engine, same, different, p)
 		}
 		engine.end()
 		floor.end()

@@ -1,9 +1,13 @@
 package cache
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"eligibility/internal/events"
+	"eligibility/internal/hlc"
 )
 
 func TestThePhaseFollowsTheFeed(t *testing.T) {
@@ -80,4 +84,40 @@ func TestALostFeedIsNoticedAndFoundAgain(t *testing.T) {
 			t.Errorf("changes of phase %v, want 1 to detached, 1 to lagging, 2 to live", got)
 		}
 	})
+}
+
+// A watermark that stands still is noticed by its standing still, not by how far it is behind: within three seconds, however generous the bound is and however
+// many changes still come.
+func TestAWatermarkThatStandsStillIsNoticedInTime(t *testing.T) {
+	for _, bound := range []time.Duration{time.Second, 5 * time.Second, time.Minute, time.Hour} {
+		for _, changing := range []bool{false, true} {
+			t.Run(fmt.Sprintf("bound %v, changes go on: %v", bound, changing), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					const step = 50 * time.Millisecond
+					w, cfg := newWorld(), small()
+					cfg.Bound, cfg.MaxAge = bound, max(cfg.MaxAge, bound)
+					c := started(t, cfg, w)
+					for range 20 {
+						c.Apply(nil, w.now())
+						pass(step)
+					}
+					if got := c.State().Phase; got != Live {
+						t.Fatalf("the phase is %v while the watermark moves", got)
+					}
+					stood := c.uptime()
+					for c.State().Phase == Live {
+						if changing {
+							c.Apply([]events.Change{{Table: events.TableProfile, Project: "shop", Key: "ada", At: w.now()}}, hlc.Timestamp{})
+						}
+						if pass(step); c.uptime()-stood > 3*time.Second {
+							t.Fatal("not noticed in three seconds")
+						}
+					}
+					if took := c.uptime() - stood; took < 900*time.Millisecond {
+						t.Errorf("lost after %v: a moment of silence is no fault", took)
+					}
+				})
+			})
+		}
+	}
 }
