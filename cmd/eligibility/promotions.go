@@ -19,6 +19,7 @@ type promotionsCmd struct {
 	Import   importCmd   `cmd:"" help:"Write a folder to a server as drafts, without publishing."`
 	Export   exportCmd   `cmd:"" help:"Write what a server has into a folder."`
 	Rollback rollbackCmd `cmd:"" help:"Put an older revision of a promotion into force again."`
+	Index    indexCmd    `cmd:"" help:"Show how the index files promotions in force, and what they cost."`
 }
 
 // Help is the long help.

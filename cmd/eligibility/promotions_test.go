@@ -135,6 +135,10 @@ func TestPromotionsOnAServer(t *testing.T) {
 	step("gone", exitOK, "promotions diff out --exit-code", "21 promotions are the same")
 	step("an unknown promotion", exitFailure, "explain --user ada --promotion spring", "[")
 	step("an unknown project", exitFailure, "promotions diff --project other", "[project_not_found]")
+	step("the index", exitOK, "promotions index", "21 promotions", "EVALUATED PER USER", "user.country", "INTERPRETED", "WIDEST")
+	step("of one", exitOK, "promotions index app-update", "version(", "by cel-go", "PLACEMENT", "of 100 sampled users")
+	step("as JSON", exitOK, "promotions index app-update --output json", `"literals":[`, `"candidateRate":`)
+	step("of none", exitFailure, "promotions index spring", "[")
 	step("not a control plane", exitFailure, "promotions diff --url http://"+c.ready.OpsListen, "which no control plane does")
 
 	got := invoke(t, dir, env, "explain", "--user", "ada", "--promotion", "app-update", "--context", "appVersion=5.9.0")

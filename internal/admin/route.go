@@ -76,6 +76,8 @@ func table() []route {
 		}},
 		{method: "GET", path: base + "/promotions/{promotion}/revisions", need: access.Viewer, handle: (*Server).listRevisions},
 		{method: "GET", path: base + "/promotions/{promotion}/diff", need: access.Viewer, query: []string{"from", "to"}, handle: (*Server).diff},
+		{method: "GET", path: base + "/promotions/{promotion}/index", need: access.Viewer, handle: (*Server).promotionIndex},
+		{method: "GET", path: base + "/index", need: access.Viewer, handle: (*Server).indexSummary},
 
 		{method: "POST", path: base + "/rules:check", need: access.Viewer, handle: (*Server).checkRule},
 		{method: "POST", path: base + "/rules:estimate", need: access.Viewer, handle: (*Server).estimate},

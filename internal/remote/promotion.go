@@ -121,6 +121,17 @@ func (c *Client) Explain(ctx context.Context, user, promotion, channel string, c
 	return out, err
 }
 
+// Index asks how the index sees a promotion in force, or, with "", everything in force. The answer is as the control plane gives it.
+func (c *Client) Index(ctx context.Context, promotion string) (json.RawMessage, error) {
+	path := "/index"
+	if promotion != "" {
+		path = "/promotions/" + url.PathEscape(promotion) + "/index"
+	}
+	var out json.RawMessage
+	_, err := c.do(ctx, call{method: http.MethodGet, path: path, into: &out})
+	return out, err
+}
+
 // equalJSON reports whether two values have the same JSON form.
 func equalJSON(a, b any) bool {
 	x, errX := json.Marshal(a)

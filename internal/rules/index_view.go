@@ -1,0 +1,228 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// IndexedLiteral is one sub-expression of a rule that is evaluated as a whole.
+type IndexedLiteral struct {
+	Text string `json:"text"`
+	// Interpreted is set when cel-go evaluates it: no shape that is understood, some hundred times as dear as the others.
+	Interpreted bool   `json:"interpreted"`
+	Timed       bool   `json:"timed"`          // time alone may change it
+	Axis        string `json:"axis,omitempty"` // on which the index can rule it out; "" when on none
+	Promotions  int    `json:"promotions"`     // in force that have it, this one among them
+}
+
+// IndexedScreen is an axis on which the index files a rule, and the classes of it in which the rule may hold.
+type IndexedScreen struct {
+	Axis    string `json:"axis"`
+	Kind    string `json:"kind"`
+	Open    int    `json:"open"`    // classes in which the rule may hold
+	Classes int    `json:"classes"` // that there are
+	// PassRate is the share of the sample, 0 to 1, that this screen alone lets pass; 1 for what the request decides.
+	PassRate float64 `json:"passRate"`
+}
+
+// IndexedPlace is where a rule stands in a placement.
+type IndexedPlace struct {
+	Placement int32 `json:"placement"`
+	Rank      int   `json:"rank"`      // from 1: first to be shown
+	Block     int   `json:"block"`     // from 1
+	BlockSize int   `json:"blockSize"` // rules in the block
+	Blocks    int   `json:"blocks"`    // of the placement
+}
+
+// IndexedPromotion is how the index sees one promotion in force.
+type IndexedPromotion struct {
+	Promotion  string           `json:"promotion"`
+	Revision   int              `json:"revision"`
+	Version    uint64           `json:"rulesVersion"`
+	Rule       string           `json:"rule"`
+	Literals   []IndexedLiteral `json:"literals"`
+	Screens    []IndexedScreen  `json:"screens"`
+	Placements []IndexedPlace   `json:"placements"`
+	// Of a sample of the project's users, as shares from 0 to 1: CandidateRate is who passes all screens, for whom the rule is evaluated; TrueRate is who it
+	// is true for. What the request decides is taken as met. Both are 0 when Sample is.
+	Sample        int     `json:"sample"`
+	CandidateRate float64 `json:"candidateRate"`
+	TrueRate      float64 `json:"trueRate"`
+}
+
+// indexed is the view of a promotion in force, as a sample sees it; the sample may be nil.
+func (rs *Ruleset) indexed(p *Compiled, found *sample) *IndexedPromotion {
+	view := &IndexedPromotion{
+		Promotion: p.ID, Revision: p.Revision, Version: rs.Version, Rule: p.Rule.source,
+		Literals: []IndexedLiteral{}, Screens: []IndexedScreen{}, Placements: rs.indexedPlaces(p),
+	}
+	texts := make(map[string]int) // of this rule's literals, the promotions that have them
+	p.Rule.formula.leaves(func(f *formula) {
+		if _, seen := texts[f.part.Text]; seen {
+			return
+		}
+		texts[f.part.Text] = 0
+		view.Literals = append(view.Literals, rs.literalView(f))
+	})
+	for _, other := range rs.Promotions {
+		for text := range other.Rule.formula.texts() {
+			if n, ok := texts[text]; ok {
+				texts[text] = n + 1
+			}
+		}
+	}
+	for i := range view.Literals {
+		view.Literals[i].Promotions = texts[view.Literals[i].Text]
+	}
+	screens := rs.coding.screens(nil, p.Rule)
+	crowd := rs.crowd(found, SampleUsers)
+	for _, s := range screens {
+		a := &rs.coding.axes[s.axis]
+		view.Screens = append(view.Screens, IndexedScreen{
+			Axis: rs.axisName(a.axisKey), Kind: a.kind.String(), Open: s.set.size(a.classes()), Classes: a.classes(), PassRate: crowd.rate([]screen{s}),
+		})
+	}
+	view.Sample, view.CandidateRate = len(crowd.classes), crowd.rate(screens)
+	return view
+}
+
+// leaves calls with each literal, in the order of the text.
+func (f *formula) leaves(with func(*formula)) {
+	if f.op == opLiteral {
+		with(f)
+	}
+	for i := range f.kids {
+		f.kids[i].leaves(with)
+	}
+}
+
+// texts is the literals' texts, each once.
+func (f *formula) texts() map[string]*formula {
+	out := make(map[string]*formula)
+	f.leaves(func(leaf *formula) { out[leaf.part.Text] = leaf })
+	return out
+}
+
+func (rs *Ruleset) literalView(f *formula) IndexedLiteral {
+	view := IndexedLiteral{Text: f.part.Text, Interpreted: f.lit.typed == nil, Timed: len(f.lit.edges) > 0}
+	if lit, ok := f.lit.typed.(screened); ok {
+		if key, ok := lit.axis(f.want); ok {
+			view.Axis = rs.axisName(key)
+		}
+	}
+	return view
+}
+
+// indexedPlaces is where the promotion stands in each of its placements.
+func (rs *Ruleset) indexedPlaces(p *Compiled) []IndexedPlace {
+	out := []IndexedPlace{}
+	for i := range rs.Placements {
+		table := &rs.Placements[i]
+		rank := slices.IndexFunc(table.Candidates, func(c Candidate) bool { return c.Promotion == p })
+		if rank < 0 {
+			continue
+		}
+		at, exact := slices.BinarySearch(table.index.starts, int32(rank))
+		if !exact {
+			at--
+		}
+		out = append(out, IndexedPlace{
+			Placement: table.Placement.Placement, Rank: rank + 1, Block: at + 1, BlockSize: len(table.index.blocks[at].rules), Blocks: len(table.index.blocks),
+		})
+	}
+	return out
+}
+
+// axisName is what an author calls what the axis looks at.
+func (rs *Ruleset) axisName(key axisKey) string {
+	slot := key.from.slot
+	if key.kind == axisEvents {
+		for i := range rs.Schema.EventTypes {
+			if rs.Schema.EventTypes[i].Slot == slot {
+				return fmt.Sprintf("events of %s", rs.Schema.EventTypes[i].Name)
+			}
+		}
+	}
+	switch key.from.from {
+	case fromUserID:
+		return "user.id"
+	case fromChannel:
+		return varChannel
+	case fromRequest:
+		return varRequest + "." + rs.Context[slot].Name
+	}
+	name := varUser + "." + rs.Schema.Attributes[slot].Name
+	if key.kind == axisState {
+		return "has(" + name + ")"
+	}
+	return name
+}
+
+// String is the kind in a word.
+func (k axisKind) String() string {
+	return [...]string{
+		axisText: "text", axisInt: "number", axisDouble: "number", axisBool: "flag", axisState: "presence", axisMember: "elements", axisEvents: "event count",
+	}[k]
+}
+
+// size is how many of an axis's classes the set has.
+func (s classSet) size(classes int) int {
+	n := 0
+	for class := range classes {
+		if s.has(uint8(class)) {
+			n++
+		}
+	}
+	return n
+}
+
+// crowd is a sample's users by their classes.
+type crowd struct {
+	coding  *coding
+	classes [][]uint32 // of each user
+}
+
+// crowd sorts at most so many users of the sample into classes; none of a sample that is nil.
+func (rs *Ruleset) crowd(found *sample, most int) crowd {
+	c := crowd{coding: rs.coding}
+	if found == nil {
+		return c
+	}
+	in := Input{Now: found.now(), Retention: rs.Retention}
+	for _, in.Snapshot = range found.users[:min(most, len(found.users))] {
+		c.classes = append(c.classes, rs.coding.encode(&in, nil))
+	}
+	return c
+}
+
+// rate is the share of the users that pass all screens but those that look at the request.
+func (c *crowd) rate(screens []screen) float64 {
+	if len(c.classes) == 0 {
+		return 0
+	}
+	n := 0
+	for _, classes := range c.classes {
+		if !slices.ContainsFunc(screens, func(s screen) bool { return !c.coding.passes(s, classes) }) {
+			n++
+		}
+	}
+	return float64(n) / float64(len(c.classes))
+}
+
+// passes reports whether a user of the classes passes the screen, as far as it is his to pass.
+func (c *coding) passes(s screen, classes []uint32) bool {
+	a := &c.axes[s.axis]
+	switch {
+	case a.from.from == fromRequest || a.from.from == fromChannel:
+		return true
+	case a.kind == axisMember:
+		return s.set&classSet(classes[s.axis]) != 0
+	}
+	return s.set.has(uint8(classes[s.axis]))
+}
+
+// byRate puts the largest first, those of one rate by name.
+func byRate(x, y IndexedRate) int {
+	return cmp.Or(cmp.Compare(y.CandidateRate, x.CandidateRate), cmp.Compare(x.Promotion, y.Promotion))
+}
