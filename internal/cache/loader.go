@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -199,7 +198,7 @@ func (l *loader) limitNow() int {
 // spread lets a random part of GapSpread go by. All replicas hear of a gap in the same moment, and all of their workers would turn to the store in
 // the next. Calls that arrive meanwhile share the batch.
 func (l *loader) spread(ctx context.Context) {
-	timer := time.NewTimer(rand.N(l.cfg.GapSpread))
+	timer := time.NewTimer(time.Duration(l.cfg.draw(int64(l.cfg.GapSpread))))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -33,8 +33,9 @@ const (
 	watchEvery = 250 * time.Millisecond
 	// detachedAfter is how long a feed may lag before it counts as gone.
 	detachedAfter = 10 * time.Second
-	// steadyFor is how long a feed that was lost must be well before it counts as live again, so that one that comes and goes is told once.
-	steadyFor = time.Second
+	// steadyFor is how long a feed that was lost must be well before it counts as live again, so that one that comes and goes is told once. It is longer than
+	// stalledAfter: a single word, after which the feed counts as well for that long, is no return.
+	steadyFor = stalledAfter + watchEvery
 )
 
 // gauge judges the phase from what is seen of the feed. The first time of being well counts at once.

@@ -24,14 +24,14 @@ func TestThePhaseFollowsTheFeed(t *testing.T) {
 		{"the first word counts at once", []spell{{false, time.Second, Detached}, {true, watchEvery, Live}}},
 		{"lagging, then gone", []spell{{true, time.Second, Live}, {false, 9 * time.Second, Lagging}, {false, 2 * time.Second, Detached}}},
 		{"back after it was gone, once it is steady", []spell{
-			{true, time.Second, Live}, {false, 11 * time.Second, Detached}, {true, time.Second / 2, Detached}, {true, time.Second, Live},
+			{true, time.Second, Live}, {false, 11 * time.Second, Detached}, {true, 2 * time.Second, Detached}, {true, time.Second, Live},
 		}},
 		{"a feed that comes and goes is not live in between", []spell{
 			{true, time.Second, Live},
 			{false, time.Second, Lagging},
-			{true, time.Second / 2, Lagging},
+			{true, stalledAfter, Lagging}, // one word
 			{false, time.Second, Lagging},
-			{true, time.Second / 2, Lagging},
+			{true, stalledAfter, Lagging},
 			{true, time.Second, Live},
 		}},
 	} {
@@ -78,7 +78,7 @@ func TestALostFeedIsNoticedAndFoundAgain(t *testing.T) {
 		w.set(func(w *world) { w.fail = nil })
 		feed(500 * time.Millisecond)
 		phase(Detached)
-		feed(1500 * time.Millisecond)
+		feed(2500 * time.Millisecond)
 		phase(Live)
 		if got := c.Stats().Phases; got != [phases]uint64{1, 1, 2} {
 			t.Errorf("changes of phase %v, want 1 to detached, 1 to lagging, 2 to live", got)

@@ -96,6 +96,9 @@ func (f *feed) damage(b *events.FeedBatch) {
 // resolve promises that nothing at or before the stamp follows the first sent changes of the log.
 func (f *feed) resolve(sent int) hlc.Timestamp {
 	at := f.w.now()
+	if !f.w.stuck.IsZero() {
+		at = hlc.Min(at, f.w.stuck)
+	}
 	for _, c := range f.w.log[sent:] {
 		at = hlc.Min(at, c.At.Add(-1))
 	}

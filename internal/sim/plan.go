@@ -22,6 +22,7 @@ type plan struct {
 	batch  int // keys of one load
 	queue  int // keys that may wait for a load
 	manner manner
+	spread time.Duration // bounds what the workers of a cache let go by after a gap; each replica's draw differs with the step
 
 	failure       int  // one call in so many fails; 0 for none
 	gatedTime     bool // the replicas' questions for the time park too
@@ -47,5 +48,6 @@ func drawPlan(rng *rand.Rand) plan {
 		manner: manner(rng.IntN(int(manners))), failure: []int{0, 20, 5}[rng.IntN(3)],
 		gatedTime: seldom(), skewed: often(), followerReads: seldom(), repeats: often(), damage: seldom(), losses: often(), disorder: often(),
 		breaks: often(), kills: often(), jumps: seldom(), forgets: seldom(), evictions: often(),
+		spread: []time.Duration{0, 20 * time.Millisecond, 400 * time.Millisecond}[rng.IntN(3)],
 	}
 }

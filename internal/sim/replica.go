@@ -67,9 +67,9 @@ func (h *history) newReplica() (*replica, error) {
 	r.hints = newShelf(h, r, mix(h.seed, uint64(len(h.replicas))))
 	src := &source{w: h.w, gates: &h.gates, name: r.name, plan: &h.plan, pace: time.Millisecond + time.Duration(len(h.replicas))*100*time.Nanosecond}
 	cfg := cache.Defaults()
-	cfg.Bound, cfg.MaxAge, cfg.FloorSlots = bound, maxAge, h.plan.slots
+	cfg.Bound, cfg.MaxAge, cfg.FloorSlots = h.options.bound, maxAge, h.plan.slots
 	cfg.MaxLoads, cfg.BatchMax, cfg.QueueMax, cfg.Logger = 2, h.plan.batch, h.plan.queue, h.logger
-	cfg.GapSpread = 0 // delays are the plan's to draw: equal seeds give equal histories
+	cfg.GapSpread = h.plan.spread
 	random := mix(h.seed, 77)
 	var err error
 	r.cache, err = cache.Assemble(cfg, src, r.clock, cache.Parts{

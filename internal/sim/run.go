@@ -29,7 +29,8 @@ type Options struct {
 	// Trace has Run tell what happened.
 	Trace bool
 
-	seed maphash.Seed // of the slot hash, such that no two users share a slot
+	seed  maphash.Seed  // of the slot hash, such that no two users share a slot
+	bound time.Duration // staleness bound of the caches
 }
 
 // NewOptions compiles the rulesets and draws the rest.
@@ -38,7 +39,7 @@ func NewOptions() (*Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Options{Rulesets: rulesets, seed: maphash.MakeSeed()}
+	o := &Options{Rulesets: rulesets, seed: maphash.MakeSeed(), bound: bound}
 	for parts := (cache.Parts{Seed: o.seed}); !parts.Apart(apartSlots, append(users(maxUsers), profile.Key{Project: project})); {
 		o.seed = maphash.MakeSeed()
 		parts.Seed = o.seed

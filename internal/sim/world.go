@@ -36,6 +36,7 @@ type world struct {
 	read     hlc.Timestamp // greatest stamp read at
 	resolved hlc.Timestamp // greatest stamp resolved
 	horizon  hlc.Timestamp // changes at or before it are gone from the feed
+	stuck    hlc.Timestamp // a part of the database resolves nothing beyond it; zero: none is stuck
 	version  int           // of the ruleset, an index in rulesets
 	drawn    map[drawn]*profile.Snapshot
 	contains map[*profile.Snapshot]int

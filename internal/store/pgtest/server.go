@@ -123,13 +123,17 @@ func (s *Server) start() error {
 	return s.awaitReady()
 }
 
+// errEnded is told when a server ends on its own before it takes connections.
+var errEnded = errors.New("the server has ended")
+
 func (s *Server) awaitReady() error {
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); pause() {
 		if err = s.run("pg_isready", "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(s.port)); err == nil {
 			return nil
 		}
-		if s.process.Process.Signal(syscall.Signal(0)) != nil {
+		if pid, _ := syscall.Wait4(s.process.Process.Pid, nil, syscall.WNOHANG, nil); pid == s.process.Process.Pid {
+			s.process, err = nil, errEnded
 			break
 		}
 	}
@@ -180,7 +184,12 @@ func (s *Server) Restart(tb testing.TB) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.start(); err != nil {
+	// Sessions leave the process group, so that one may outlive the killed server for a moment, and a new one refuses to start beside it.
+	err := s.start()
+	for deadline := time.Now().Add(patience); errors.Is(err, errEnded) && time.Now().Before(deadline); pause() {
+		err = s.start()
+	}
+	if err != nil {
 		tb.Fatalf("restart PostgreSQL: %v", err)
 	}
 }
