@@ -129,7 +129,7 @@ var errEnded = errors.New("the server has ended")
 func (s *Server) awaitReady() error {
 	var err error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); pause() {
-		if err = s.run("pg_isready", "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(s.port)); err == nil {
+		if err = s.run("pg_isready", "-q", "-t", "10", "-h", "127.0.0.1", "-p", strconv.Itoa(s.port)); err == nil {
 			return nil
 		}
 		if pid, _ := syscall.Wait4(s.process.Process.Pid, nil, syscall.WNOHANG, nil); pid == s.process.Process.Pid {
