@@ -120,17 +120,15 @@ func TestSDKs(t *testing.T) {
 	suspended, elsewhere := key(`{"kind":"client","requireJwt":false}`), key(`{"kind":"client","requireJwt":false,"origins":["https://elsewhere.example"]}`)
 	r.must(200, "control", "POST", "/v1/projects/shop/keys/"+suspended["id"].(string)+":suspend", r.root, nil)
 	decision, _, _ := r.app.Addrs()
-	world, err := json.Marshal(map[string]any{
+	world := map[string]any{
 		"url": "http://" + decision, "clientKey": client["key"], "secret": client["jwtSecret"], "openKey": r.keys["client"], "serverKey": r.keys["server"],
 		"suspendedKey": suspended["key"], "elsewhereKey": elsewhere["key"],
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
+	record := transcribe(t, "http://"+decision, world)
 	for _, script := range []string{"web.mjs", "api.mjs", "../web/test/live.mjs"} {
 		t.Run(script, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), "node", script)
-			cmd.Dir, cmd.Env = sdkDir, append(os.Environ(), "ELIGIBILITY_WORLD="+string(world))
+			cmd.Dir, cmd.Env = sdkDir, append(os.Environ(), "ELIGIBILITY_WORLD="+record.begin(script))
 			out, err := cmd.CombinedOutput()
 			t.Logf("%s", out)
 			if err != nil {

@@ -5,6 +5,7 @@ import { createHmac } from "node:crypto";
 export const world = JSON.parse(process.env.ELIGIBILITY_WORLD);
 
 export async function step(name, run) {
+  if (world.transcript) await fetch(`${world.url}/step`, { method: "POST", body: name });
   try {
     await run();
   } catch (error) {
