@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestStreamPage runs the shell session of the page about streams: an abandoned-cart message that comes by time alone is announced by the live
-// stream, as the transcript below it says.
+// TestStreamPage runs the shell session of the page about streams: an abandoned-cart message that comes by time alone is announced by the
+// live stream, as the transcript below it says.
 func TestStreamPage(t *testing.T) {
 	needShell(t)
 	t.Parallel() // most of it is waiting
@@ -66,7 +66,8 @@ func streamSession(t *testing.T) (session, transcript string) {
 // varying takes out what is another one in each run: times of day, stamps and the stream's ids.
 func varying(text string) string {
 	for pattern, word := range map[string]string{
-		`(?m)^\d\d:\d\d:\d\d`: "TIME", `\d{4}-\d\d-\d\dT[0-9:.]+Z`: "INSTANT", `\d{19}\.\d{10}`: "STAMP", `id: [0-9a-f]{16}`: "ID", `(?m)[ \t]+$`: "",
+		`(?m)^\d\d:\d\d:\d\d`: "TIME", `(?m)[ \t]+$`: "",
+		`\d{4}-\d\d-\d\dT[0-9:.]+Z`: "INSTANT", `\d{19}\.\d{10}`: "STAMP", `id: [0-9a-f]{16}`: "ID",
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, word)
 	}

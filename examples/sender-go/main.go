@@ -1,5 +1,5 @@
-// Command sender-go is a worked example: a worker that sends a campaign to a list of users, and asks the engine at the last moment who of them still
-// qualifies. It prints what it would send. docs/sending.md explains it; standard library only.
+// Command sender-go is a worked example: a worker that sends a campaign to a list of users, and asks the engine at the last moment who of
+// them still qualifies. It prints what it would send. docs/sending.md explains it; standard library only.
 package main
 
 import (
@@ -32,13 +32,14 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	flags := flag.NewFlagSet("sender-go", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	promotion := flags.String("promotion", "", "the promotion to send")
+	campaign := flags.String("run", "", "a name for this run of the campaign: started again under it, nobody is sent to twice")
 	channel := flags.String("channel", "", "whatsapp, push, email or sms")
 	wait := flags.Duration("wait", time.Hour, "who qualifies later than this is left out")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if *promotion == "" || *channel == "" {
-		return errors.New("name the -promotion and the -channel")
+	if *promotion == "" || *channel == "" || *campaign == "" {
+		return errors.New("name the -promotion, the -channel and the -run")
 	}
 	results := bufio.NewWriter(out)
 	defer results.Flush()
@@ -47,9 +48,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 			URL: cmp.Or(os.Getenv("ELIGIBILITY_URL"), "http://127.0.0.1:8080"), Key: cmp.Or(os.Getenv("ELIGIBILITY_SERVER_KEY"), "demo-server-key"),
 			HTTP: &http.Client{Timeout: 30 * time.Second},
 		},
-		Promotion: *promotion, Channel: *channel, Until: time.Now().Add(*wait),
-		// Here a real worker calls its WhatsApp or push provider.
-		Deliver: func(context.Context, string) error { return nil },
+		Promotion: *promotion, Channel: *channel, SendID: *campaign + "/" + *channel, Until: time.Now().Add(*wait),
+		// Here a real worker calls its WhatsApp or push provider, with the key by which that knows a repetition.
+		Deliver: func(_ context.Context, userID, key string) error { return nil },
 		Report: func(o Outcome) error {
 			if err := json.NewEncoder(results).Encode(o); err != nil {
 				return err

@@ -2,8 +2,11 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,15 +40,17 @@ type Outcome struct {
 type Worker struct {
 	Engine             Engine
 	Promotion, Channel string
+	SendID             string    // names the message; the same when the worker is started again
 	Until              time.Time // who qualifies later than this is left out
-	Deliver            func(ctx context.Context, userID string) error
+	Deliver            func(ctx context.Context, userID, key string) error
 	Report             func(Outcome) error
 
 	waiting Queue
 	tally   map[string]int
 }
 
-// Run sends to the users of the list, one id a line, until the list is read and nobody waits any more. It returns how many outcomes of each kind there were, and why it stopped early.
+// Run sends to the users of the list, one id a line, until the list is read and nobody waits any more. It returns how many outcomes of each kind there
+// were, and why it stopped early.
 func (w *Worker) Run(ctx context.Context, list *bufio.Scanner) (map[string]int, error) {
 	w.tally = map[string]int{}
 	for more := true; more || w.waiting.Len() > 0; {
@@ -60,17 +65,33 @@ func (w *Worker) Run(ctx context.Context, list *bufio.Scanner) (map[string]int, 
 			}
 			continue
 		}
-		lines, err := w.Engine.Precheck(ctx, w.Promotion, w.Channel, users)
-		if err != nil {
-			return w.tally, fmt.Errorf("look at %d users, %s first: %w", len(users), users[0], err)
-		}
-		for _, line := range lines {
-			if err := w.settle(ctx, &line); err != nil {
-				return w.tally, err
-			}
+		if err := w.send(ctx, users); err != nil {
+			return w.tally, fmt.Errorf("send to %d users, %s first: %w", len(users), users[0], err)
 		}
 	}
 	return w.tally, list.Err()
+}
+
+// send looks at the users, sends to those who qualify, and tells the engine. It sends first and confirms then: a worker that dies in between sends again
+// when it is started again, and the provider knows the key.
+func (w *Worker) send(ctx context.Context, users []string) error {
+	lines, err := w.Engine.Reserve(ctx, w.Promotion, w.Channel, w.SendID, users)
+	if err != nil {
+		return err
+	}
+	settled := map[string][]string{}
+	var unreported error
+	for _, line := range lines {
+		outcome := w.settle(ctx, &line)
+		if line.Eligible {
+			settled[outcome.Outcome] = append(settled[outcome.Outcome], line.UserID)
+		}
+		w.tally[outcome.Outcome]++
+		unreported = cmp.Or(unreported, w.Report(outcome))
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest) // who is told to stop still says what is out
+	defer cancel()
+	return errors.Join(unreported, w.Engine.Confirm(ctx, w.SendID, settled[Sent]), w.Engine.Release(ctx, w.SendID, settled[Failed]))
 }
 
 // next takes those whose time has come, then fills up from the list. More says whether the list goes on.
@@ -86,7 +107,8 @@ func (w *Worker) next(list *bufio.Scanner, more bool) ([]string, bool) {
 	}
 	for more && len(users) < chunk && w.waiting.Len() < maxWaiting {
 		if more = list.Scan(); more {
-			if userID := strings.TrimSpace(list.Text()); userID != "" {
+			// One who stands twice in the list is sent once: within a chunk by this, otherwise by the send id.
+			if userID := strings.TrimSpace(list.Text()); userID != "" && !slices.Contains(users, userID) {
 				users = append(users, userID)
 			}
 		}
@@ -95,14 +117,14 @@ func (w *Worker) next(list *bufio.Scanner, more bool) ([]string, bool) {
 }
 
 // settle sends to the user, or has him wait, or leaves him out.
-func (w *Worker) settle(ctx context.Context, line *Line) error {
+func (w *Worker) settle(ctx context.Context, line *Line) Outcome {
 	outcome := Outcome{UserID: line.UserID, Reason: line.Reason, RetryAt: line.RetryAt}
 	switch {
 	case line.Error != nil:
 		outcome.Outcome, outcome.Reason = Failed, line.Error.Code
 	case line.Eligible:
 		outcome = Outcome{UserID: line.UserID, Outcome: Sent}
-		if err := w.Deliver(ctx, line.UserID); err != nil {
+		if err := w.Deliver(ctx, line.UserID, w.SendID+"/"+line.UserID); err != nil {
 			outcome.Outcome, outcome.Reason = Failed, err.Error()
 		}
 	case line.RetryAt != nil && !line.RetryAt.After(w.Until):
@@ -115,6 +137,5 @@ func (w *Worker) settle(ctx context.Context, line *Line) error {
 	default:
 		outcome.Outcome = LeftOut
 	}
-	w.tally[outcome.Outcome]++
-	return w.Report(outcome)
+	return outcome
 }

@@ -5,11 +5,11 @@ import { parseArgs } from "node:util";
 import { Engine } from "./engine.js";
 import { Worker } from "./worker.js";
 
-const { values } = parseArgs({ options: { promotion: { type: "string" }, channel: { type: "string" }, wait: { type: "string", default: "3600" } } });
-const { promotion, channel } = values;
+const { values } = parseArgs({ options: { promotion: { type: "string" }, channel: { type: "string" }, run: { type: "string" }, wait: { type: "string", default: "3600" } } });
+const { promotion, channel, run } = values; // run names this run of the campaign: started again under it, nobody is sent to twice
 const wait = Number(values.wait);
-if (!promotion || !channel || !(wait >= 0)) {
-  console.error("name the --promotion and the --channel; --wait is in seconds");
+if (!promotion || !channel || !run || !(wait >= 0)) {
+  console.error("name the --promotion, the --channel and the --run; --wait is in seconds");
   process.exit(2);
 }
 
@@ -17,8 +17,8 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort(new Error("stopped")));
 
 const worker = new Worker(new Engine(process.env.ELIGIBILITY_URL ?? "http://127.0.0.1:8080", process.env.ELIGIBILITY_SERVER_KEY ?? "demo-server-key"), {
-  promotion, channel, until: Date.now() + wait * 1000,
-  // Here a real worker calls its WhatsApp or push provider.
+  promotion, channel, sendId: `${run}/${channel}`, until: Date.now() + wait * 1000,
+  // Here a real worker calls its WhatsApp or push provider, with the key by which that knows a repetition.
   deliver: async () => {},
   report: (outcome) => void process.stdout.write(`${JSON.stringify(outcome)}\n`),
 });

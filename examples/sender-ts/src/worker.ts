@@ -21,9 +21,11 @@ export interface Outcome {
 export interface Campaign {
   promotion: string;
   channel: string;
+  /** Names the message; the same when the worker is started again. */
+  sendId: string;
   /** Who qualifies later than this is left out. In milliseconds. */
   until: number;
-  deliver(userId: string): Promise<void>;
+  deliver(userId: string, key: string): Promise<void>;
   report(outcome: Outcome): void;
 }
 
@@ -36,7 +38,6 @@ export class Worker {
 
   /** Sends to the users of the list, one id a line, until the list is read and nobody waits any more. Throws why it stopped early. */
   async run(list: AsyncIterable<string>, signal: AbortSignal): Promise<void> {
-    const { promotion, channel } = this.campaign;
     const lines = list[Symbol.asyncIterator]();
     for (let more = true; more || this.#waiting.length > 0; ) {
       const users = this.#due();
@@ -44,7 +45,8 @@ export class Worker {
         const line = await lines.next();
         more = !line.done;
         const userId = line.done ? "" : line.value.trim();
-        if (userId) users.push(userId);
+        // One who stands twice in the list is sent once: within a chunk by this, otherwise by the send id.
+        if (userId && !users.includes(userId)) users.push(userId);
       }
       if (users.length === 0) {
         if (this.#waiting.length === 0) break;
@@ -52,8 +54,24 @@ export class Worker {
         await pause(Math.max(left, 0), undefined, { signal });
         continue;
       }
-      for (const line of await this.engine.precheck(promotion, channel, users, signal)) await this.#settle(line);
+      await this.#send(users, signal);
     }
+  }
+
+  /**
+   * Looks at the users, sends to those who qualify, and tells the engine. It sends first and confirms then: a worker that dies in between sends again when
+   * it is started again, and the provider knows the key.
+   */
+  async #send(users: string[], signal: AbortSignal): Promise<void> {
+    const { promotion, channel, sendId } = this.campaign;
+    const sent: string[] = [];
+    const failed: string[] = [];
+    for (const line of await this.engine.reserve(promotion, channel, sendId, users, signal)) {
+      const { outcome } = await this.#settle(line);
+      if (line.eligible) (outcome === "sent" ? sent : failed).push(line.userId);
+    }
+    await this.engine.confirm(sendId, sent);
+    await this.engine.release(sendId, failed);
   }
 
   /** Takes out those whose time has come, a chunk at most. */
@@ -69,15 +87,15 @@ export class Worker {
   }
 
   /** Sends to the user, or has him wait, or leaves him out. */
-  async #settle({ userId, eligible, reason, retryAt, error }: Line): Promise<void> {
-    const { deliver, report, until } = this.campaign;
+  async #settle({ userId, eligible, reason, retryAt, error }: Line): Promise<Outcome> {
+    const { deliver, report, sendId, until } = this.campaign;
     const outcome: Outcome = { userId, outcome: "leftOut" };
     if (error) {
       outcome.outcome = "failed";
       outcome.reason = error.code;
     } else if (eligible) {
       try {
-        await deliver(userId);
+        await deliver(userId, `${sendId}/${userId}`);
         outcome.outcome = "sent";
       } catch (fault) {
         outcome.outcome = "failed";
@@ -95,5 +113,6 @@ export class Worker {
     }
     this.tally[outcome.outcome]++;
     report(outcome);
+    return outcome;
   }
 }
