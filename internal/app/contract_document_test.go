@@ -26,19 +26,21 @@ type operation struct {
 	node             map[string]any
 }
 
-func loadDocument(t testing.TB) document {
+func loadDocument(t testing.TB) document { return readDocument(t, documentFile) }
+
+func readDocument(t testing.TB, file string) document {
 	t.Helper()
-	text, err := os.ReadFile(documentFile)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var tree map[string]any
 	if err := yaml.Unmarshal(text, &tree); err != nil {
-		t.Fatalf("%s: %v", documentFile, err)
+		t.Fatalf("%s: %v", file, err)
 	}
 	encoded, err := json.Marshal(tree)
 	if err != nil {
-		t.Fatalf("%s is not JSON in YAML (a status is a quoted string): %v", documentFile, err)
+		t.Fatalf("%s is not JSON in YAML (a status is a quoted string): %v", file, err)
 	}
 	var d document
 	if err := json.Unmarshal(encoded, &d); err != nil {
