@@ -44,7 +44,8 @@ func TestSenders(t *testing.T) {
 func sendCampaign(t *testing.T, engine string, command []string, channel, prefix string) {
 	write := func(method, path, body string) {
 		t.Helper()
-		answer := curl(t, []string{"curl", "-X", method, engine + path, "-H", "Api-Key: demo-server-key", "-H", "Content-Type: application/json", "-d", body})
+		headers := []string{"-H", "Api-Key: demo-server-key", "-H", "Content-Type: application/json"}
+		answer := curl(t, append([]string{"curl", "-X", method, engine + path, "-d", body}, headers...))
 		if !strings.Contains(answer, `"asOf"`) || strings.Contains(answer, `"index"`) {
 			t.Fatalf("%s %s %s: %s", method, path, body, answer)
 		}
@@ -81,7 +82,8 @@ func sendCampaign(t *testing.T, engine string, command []string, channel, prefix
 			"unasked leftOut no_consent",
 		}},
 	} {
-		cmd := exec.CommandContext(t.Context(), command[0], append(command[1:], "--promotion", "abandoned-cart", "--channel", channel, "--run", "r1")...)
+		words := slices.Concat(command, []string{"--promotion", "abandoned-cart", "--channel", channel, "--run", "r1"})
+		cmd := exec.CommandContext(t.Context(), words[0], words[1:]...)
 		cmd.Env = append(os.Environ(), "ELIGIBILITY_URL="+network.URL, "ELIGIBILITY_SERVER_KEY=demo-server-key")
 		cmd.Stdin = strings.NewReader(list)
 		var out, errs bytes.Buffer
@@ -97,8 +99,8 @@ func sendCampaign(t *testing.T, engine string, command []string, channel, prefix
 	}
 }
 
-// outcomes reads what a worker prints, in the order of the users. One who waits is left out: on a slow machine he who is due soon is due at the
-// first look.
+// outcomes reads what a worker prints, in the order of the users. One who waits is left out: on a slow machine he who is due soon is due at
+// the first look.
 func outcomes(t *testing.T, out, prefix string) []string {
 	t.Helper()
 	var all []string

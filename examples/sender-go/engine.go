@@ -55,9 +55,9 @@ const (
 // hold is for how long a send is reserved: longer than a chunk takes to be sent.
 const hold = "5m"
 
-// Reserve asks who of at most 1,000 users qualifies for the promotion on the channel now, and reserves the sends to those who do under the send id. A
-// reservation under the same id is the same one, so what is temporary is tried again, for a minute or so. The last fault is returned when that does not
-// help.
+// Reserve asks who of at most 1,000 users qualifies for the promotion on the channel now, and reserves the sends to those who do under the
+// send id. A reservation under the same id is the same one, so what is temporary is tried again, for a minute or so. The last fault is
+// returned when that does not help.
 func (e *Engine) Reserve(ctx context.Context, promotion, channel, sendID string, userIDs []string) ([]Line, error) {
 	type reserve struct {
 		SendID string `json:"sendId"`
@@ -71,8 +71,9 @@ func (e *Engine) Reserve(ctx context.Context, promotion, channel, sendID string,
 	for i, userID := range userIDs {
 		users[i] = user{userID, reserve{sendID, hold}}
 	}
+	body := map[string]any{"promotion": promotion, "channel": channel, "users": users}
 	var lines []Line
-	err := e.post(ctx, "/v1/precheck", map[string]any{"promotion": promotion, "channel": channel, "users": users}, func(answer io.Reader) error {
+	err := e.post(ctx, "/v1/precheck", body, func(answer io.Reader) error {
 		lines = lines[:0]
 		for in := bufio.NewScanner(answer); in.Scan(); {
 			var line Line

@@ -49,8 +49,8 @@ type Worker struct {
 	tally   map[string]int
 }
 
-// Run sends to the users of the list, one id a line, until the list is read and nobody waits any more. It returns how many outcomes of each kind there
-// were, and why it stopped early.
+// Run sends to the users of the list, one id a line, until the list is read and nobody waits any more. It returns how many outcomes of
+// each kind there were, and why it stopped early.
 func (w *Worker) Run(ctx context.Context, list *bufio.Scanner) (map[string]int, error) {
 	w.tally = map[string]int{}
 	for more := true; more || w.waiting.Len() > 0; {
@@ -72,8 +72,8 @@ func (w *Worker) Run(ctx context.Context, list *bufio.Scanner) (map[string]int, 
 	return w.tally, list.Err()
 }
 
-// send looks at the users, sends to those who qualify, and tells the engine. It sends first and confirms then: a worker that dies in between sends again
-// when it is started again, and the provider knows the key.
+// send looks at the users, sends to those who qualify, and tells the engine. It sends first and confirms then: a worker that dies in
+// between sends again when it is started again, and the provider knows the key.
 func (w *Worker) send(ctx context.Context, users []string) error {
 	lines, err := w.Engine.Reserve(ctx, w.Promotion, w.Channel, w.SendID, users)
 	if err != nil {
