@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 // TestEveryScenarioRuns takes every side through little of each scenario. It looks at no figure: what is fast is not a matter of a test.
 func TestEveryScenarioRuns(t *testing.T) {
 	dir := t.TempDir()
-	p := plan{scenarios: "hit,miss,open,memory", rounds: 1, span: 30 * time.Millisecond, conns: 2, sizes: []int{10}, out: dir, quick: true}
+	p := plan{scenarios: "hit,connections,sdk,miss,cold,session,edge,open,memory", rounds: 1, span: 30 * time.Millisecond, conns: 2, sizes: []int{10}, out: dir, quick: true}
 	if err := run(p); err != nil {
 		t.Fatal(err)
 	}
@@ -35,13 +35,13 @@ func TestEveryScenarioRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| 10 | engine, answers reused |", "user read from the store", "| a promotion, of 10", "A quick run", "-share.svg)"} {
+	for _, want := range []string{"| 10 | engine, answers reused |", "user read from the store", "reads of the store", "a sync, an impression", "from that instant on", "SDK", "| a promotion, of 10", "A quick run", "-share.svg)"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
 	}
 	plots, _ := filepath.Glob(filepath.Join(dir, "*.svg"))
-	if len(plots) != 2 {
+	if len(plots) != 3 {
 		t.Errorf("plots: %v", plots)
 	}
 	for _, plot := range plots {
@@ -65,7 +65,7 @@ func TestSpread(t *testing.T) {
 	if got, want := s.String(), "2000 µs (1000 µs–3000 µs)"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if err := run(plan{scenarios: "nonsense"}); err == nil || !strings.Contains(err.Error(), "hit, miss") {
+	if err := run(plan{scenarios: "nonsense"}); err == nil || !strings.Contains(err.Error(), "hit, connections") {
 		t.Errorf("%v", err)
 	}
 }

@@ -26,10 +26,10 @@ type child struct {
 
 // hello is what a child says when it is ready.
 type hello struct {
-	Listen, Control, Bulk string
-	Key, Root             string
-	Took                  time.Duration // from the process's start of the engine until it was ready
-	Heap                  uint64        // bytes in use then
+	Listen, Control, Bulk, Ops string
+	Key, Client                string        // of the server kind; of the client kind, which asks for no user token
+	Took                       time.Duration // from the process's start of the engine until it was ready
+	Heap                       uint64        // bytes in use then
 }
 
 // spawn starts a child. What it is told it reads as JSON from its standard input.

@@ -40,6 +40,7 @@ type command struct {
 	Publish float64       // publications a second …
 	Span    time.Duration // … for this long
 	Memory  bool          // say how much of the heap is in use
+	Edge    time.Time     // publish a promotion for everybody that begins then
 	Profile string        // write a profile of the processor during the span to this file
 }
 
@@ -56,7 +57,7 @@ func engine(told *world, in *json.Decoder) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	key, err := fill(dir, told)
+	key, client, err := fill(dir, told)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func engine(told *world, in *json.Decoder) error {
 		return err
 	}
 	ready := replica.Ready()
-	at := hello{Listen: ready.Listen, Control: ready.AdminListen, Bulk: ready.BulkListen, Key: key, Took: time.Since(began), Heap: heap()}
+	at := hello{Listen: ready.Listen, Control: ready.AdminListen, Bulk: ready.BulkListen, Ops: ready.OpsListen, Key: key, Client: client, Took: time.Since(began), Heap: heap()}
 	out := json.NewEncoder(os.Stdout)
 	if err := out.Encode(at); err != nil {
 		return err
@@ -85,6 +86,11 @@ func engine(told *world, in *json.Decoder) error {
 		}
 		if c.Profile != "" {
 			if err := profileTo(c.Profile, c.Span); err != nil {
+				return err
+			}
+		}
+		if !c.Edge.IsZero() {
+			if err := publishEdge(replica, c.Edge); err != nil {
 				return err
 			}
 		}
@@ -118,16 +124,16 @@ func openEngine(dir string, told *world) (*app.App, error) {
 }
 
 // fill writes the workload into a data directory.
-func fill(dir string, told *world) (key string, err error) {
+func fill(dir string, told *world) (key, client string, err error) {
 	replica, err := app.New(config(dir, told), slog.New(slog.DiscardHandler))
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer func() { err = errors.Join(err, replica.Stop(context.Background())) }()
 	ctx, store := context.Background(), replica.Store()
 	w, err := workload.New(workload.Config{Rules: told.Rules, Users: told.Users, Now: time.Now().UTC().Truncate(time.Minute)})
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	spec := rules.Spec{Project: project, Schema: w.Schema, Settings: rules.Settings{OnStoreDown: rules.FailClosed, TimeZone: "UTC"}, Context: rules.DefaultContext()}
 	for i := range placements {
@@ -135,22 +141,26 @@ func fill(dir string, told *world) (key string, err error) {
 	}
 	entry := audit.Entry{Project: project, Actor: "bench", Action: "fill", Target: project}
 	if _, err := store.CreateProject(ctx, spec, entry); err != nil {
-		return "", err
+		return "", "", err
 	}
 	for i := range w.Rules {
-		if err := commit(ctx, store, &w.Rules[i], i, 1); err != nil {
-			return "", err
+		if err := commit(ctx, store, &w.Rules[i], i, 1, nil); err != nil {
+			return "", "", err
 		}
 	}
-	key, id, hash := access.NewKey(access.Server)
-	if _, err := store.PutCredential(ctx, access.Credential{ID: id, Project: project, Kind: access.Server, Hash: hash, CreatedAt: time.Now()}, entry); err != nil {
-		return "", err
+	keys := make(map[access.Kind]string)
+	for _, kind := range []access.Kind{access.Server, access.Client} {
+		made, id, hash := access.NewKey(kind)
+		if _, err := store.PutCredential(ctx, access.Credential{ID: id, Project: project, Kind: kind, Hash: hash, CreatedAt: time.Now()}, entry); err != nil {
+			return "", "", err
+		}
+		keys[kind] = made
 	}
-	return key, fillUsers(ctx, store, w.Users)
+	return keys[access.Server], keys[access.Client], fillUsers(ctx, store, w.Users)
 }
 
 // commit publishes a rule at the revision, as a new version of the ruleset.
-func commit(ctx context.Context, store app.Store, r *workload.Rule, i, revision int) error {
+func commit(ctx context.Context, store app.Store, r *workload.Rule, i, revision int, schedule *rules.Schedule) error {
 	version, err := store.Version(ctx, project)
 	if err != nil {
 		return err
@@ -158,7 +168,7 @@ func commit(ctx context.Context, store app.Store, r *workload.Rule, i, revision 
 	now := time.Now().UTC()
 	promotion := rules.Promotion{
 		ID: r.ID, Name: r.ID, Rule: r.Text, CampaignID: int32(i + 1), Content: rules.Content{Title: fmt.Sprint("Offer ", i), Body: "Only this week, only for you."},
-		Placements: []rules.PlacementTarget{{Placement: int32(101 + i%placements), Priority: r.Priority}},
+		Placements: []rules.PlacementTarget{{Placement: int32(101 + i%placements), Priority: r.Priority}}, Schedule: schedule,
 	}
 	_, err = store.Commit(ctx, &rules.Commit{
 		Project: project, ExpectVersion: version, NewVersion: true,
@@ -223,7 +233,7 @@ func publish(replica *app.App, c command) ([]time.Duration, error) {
 			ID: id, Priority: last.Promotion.Placements[0].Priority,
 			Text: fmt.Sprintf("%s && user.real0 < %d.5", text, 1_000_000+version), // a rule that was never compiled
 		}
-		if err := commit(ctx, store, &rule, i, head.Last+1); err != nil {
+		if err := commit(ctx, store, &rule, i, head.Last+1, nil); err != nil {
 			return nil, err
 		}
 		durable := time.Now()
@@ -233,6 +243,28 @@ func publish(replica *app.App, c command) ([]time.Duration, error) {
 		took = append(took, time.Since(durable))
 	}
 	return took, nil
+}
+
+// publishEdge puts a promotion for everybody, first in its placement, into force that begins at an instant: every kept answer ends there.
+func publishEdge(replica *app.App, start time.Time) error {
+	ctx, store := context.Background(), replica.Store()
+	version, err := store.Version(ctx, project)
+	if err != nil {
+		return err
+	}
+	const id = "promo-000000"
+	head, err := store.Head(ctx, project, id)
+	if err != nil {
+		return err
+	}
+	rule := workload.Rule{ID: id, Priority: 1, Text: "true"}
+	if err := commit(ctx, store, &rule, 0, head.Last+1, &rules.Schedule{Start: &start}); err != nil {
+		return err
+	}
+	for replica.Version(project) <= version {
+		time.Sleep(time.Millisecond)
+	}
+	return nil
 }
 
 func profileTo(path string, span time.Duration) error {

@@ -91,7 +91,7 @@ func floor(role string, told *fixed) error {
 		}))
 	}
 	server := &fasthttp.Server{NoDefaultServerHeader: true, Handler: func(ctx *fasthttp.RequestCtx) {
-		if len(ctx.Request.Header.Peek("Api-Key")) == 0 || len(ctx.PostBody()) == 0 {
+		if len(ctx.Request.Header.Peek("Api-Key")) == 0 || len(ctx.PostBody()) == 0 && !ctx.IsGet() {
 			ctx.SetStatusCode(http.StatusUnauthorized)
 			return
 		}

@@ -1,9 +1,9 @@
 // Command bench measures the engine side by side with what bounds it: a server that answers the same bytes and thinks about nothing. Every figure of a scenario
 // is taken in interleaved rounds of one run, so that both sides see the same machine, and reported as median and spread.
 //
-//	go run ./bench                     all scenarios, about ten minutes, results in bench/results
+//	go run ./bench                     all scenarios, a quarter of an hour, results in bench/results
 //	go run ./bench -quick              the same in one minute, good for finding out whether it runs
-//	go run ./bench -scenarios hit,miss some of them
+//	go run ./bench -only hit,miss      some of them
 package main
 
 import (
@@ -38,6 +38,7 @@ func main() {
 		return
 	}
 	p := plan{sizes: []int{10, 100, 1000, 10_000}}
+	flag.StringVar(&p.scenarios, "only", "", "the same as -scenarios")
 	flag.StringVar(&p.scenarios, "scenarios", "", "which, separated by commas: "+strings.Join(scenarioNames(), ", "))
 	flag.IntVar(&p.rounds, "rounds", 7, "interleaved rounds")
 	flag.DurationVar(&p.span, "span", 2*time.Second, "time of one side in one round")
@@ -77,7 +78,12 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{"hit", measureHits},
+		{"connections", measureConnections},
+		{"sdk", measureSDK},
 		{"miss", measureMisses},
+		{"cold", measureCold},
+		{"session", measureSessions},
+		{"edge", measureEdge},
 		{"publish", measurePublishing},
 		{"open", measureOpenLoop},
 		{"bulk", measureBulk},

@@ -142,7 +142,7 @@ func interleave(p plan, sides []side) ([][]*sample, error) {
 func measureMisses(p plan, r *report) error {
 	users := 20_000
 	if p.quick {
-		users = 3000
+		users = 1500
 	}
 	engine, err := spawn("engine", world{Rules: 1000, Users: users, CacheBytes: 2 << 20})
 	if err != nil {
@@ -251,11 +251,15 @@ func measureOpenLoop(p plan, r *report) error {
 
 // measureEngine runs the micro-benchmarks of the engine, which stand beside their code.
 func measureEngine(p plan, r *report) error {
-	args := []string{"test", "-run", "^$", "-bench", "BenchmarkDecide$|BenchmarkPublish|BenchmarkStart|BenchmarkInterpret", "-benchmem", "-timeout", "15m"}
+	args := []string{"test", "-run", "^$", "-bench", "BenchmarkDecide$|BenchmarkPublish|BenchmarkStart|BenchmarkInterpret|BenchmarkLoad$|BenchmarkBareRead", "-benchmem", "-timeout", "15m"}
 	if p.quick {
 		args = append(args, "-benchtime", "20x", "-short")
 	}
-	out, err := exec.Command("go", append(args, "./internal/engine", "./internal/rules")...).CombinedOutput()
+	run := exec.Command("go", append(args, "./internal/engine", "./internal/rules", "./internal/store/embedded")...)
+	if !p.quick {
+		run.Env = append(os.Environ(), "ELIGIBILITY_BENCH_LARGE=1") // up to 100,000 promotions
+	}
+	out, err := run.CombinedOutput()
 	var kept []string
 	for line := range strings.Lines(string(out)) {
 		if strings.HasPrefix(line, "Benchmark") {
@@ -265,7 +269,7 @@ func measureEngine(p plan, r *report) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
-	r.text("The engine without a network", "`go test -bench` of `internal/engine` and `internal/rules`:\n\n```\n"+strings.Join(kept, "\n")+"\n```\n")
+	r.text("The engine without a network", "`go test -bench` of `internal/engine`, `internal/rules` and `internal/store/embedded`; `BenchmarkBareRead` is the bytes of one user from Pebble and nothing else:\n\n```\n"+strings.Join(kept, "\n")+"\n```\n")
 	return nil
 }
 
@@ -284,7 +288,7 @@ func measureMemory(p plan, r *report) error {
 	many.end()
 	users := 20_000
 	if p.quick {
-		users = 2000
+		users = 1000
 	}
 	crowd, err := spawn("engine", world{Rules: 10, Users: users})
 	if err != nil {

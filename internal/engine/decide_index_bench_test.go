@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -108,7 +109,11 @@ func BenchmarkPublish(b *testing.B) {
 
 // BenchmarkDecide is one question with no answer kept: the first fifteen, all that match, and rules that hardly anyone passes.
 func BenchmarkDecide(b *testing.B) {
-	for _, n := range []int{1_000, 10_000} {
+	sizes := []int{1_000, 10_000}
+	if os.Getenv("ELIGIBILITY_BENCH_LARGE") != "" { // minutes more
+		sizes = append(sizes, 100_000)
+	}
+	for _, n := range sizes {
 		for _, tt := range []struct {
 			name  string
 			c     workload.Config

@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"eligibility/internal/events"
 	"eligibility/internal/profile"
 	"eligibility/internal/rules"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // shop makes a project with a schema of some attributes and one event type of three properties.
@@ -73,6 +76,35 @@ func BenchmarkLoad(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*keys), "µs/user")
 		})
 	}
+}
+
+// BenchmarkBareRead is the bytes of one user as BenchmarkLoad reads them, by an iterator over a snapshot, and nothing made of them: what is under a load.
+func BenchmarkBareRead(b *testing.B) {
+	s := openStore(b, Defaults(b.TempDir()))
+	shop(b, s)
+	seed(b, s, 2000, 50, false)
+	next, size := 0, 0
+	b.ReportAllocs()
+	for b.Loop() {
+		next = (next + 7919) % 2000
+		prefix := appendUser(nil, "shop", fmt.Sprintf("user-%06d", next))
+		snapshot := s.db.NewSnapshot()
+		it, err := snapshot.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: append(prefix[:len(prefix):len(prefix)], userID)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for ok := it.First(); ok; ok = it.Next() {
+			value, err := it.ValueAndErr()
+			if err != nil {
+				b.Fatal(err)
+			}
+			size += len(value)
+		}
+		if err := errors.Join(it.Close(), snapshot.Close()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(size)/float64(b.N), "value-bytes/op")
 }
 
 // BenchmarkPutEvents is batches of 1,000 events of 1,000 users.
