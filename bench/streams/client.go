@@ -46,7 +46,10 @@ func (r *replica) prepare() error {
 		{"POST", "/v1/projects", `{"project":"shop"}`},
 		{"POST", project + "/attributes", `{"name":"country","type":"string"}`},
 		{"POST", project + "/placements", `{"placement":101,"name":"home"}`},
-		{"PUT", project + "/promotions/german", `{"name":"g","rule":"user.country == 'DE'","placements":[{"placement":101,"priority":1}],"content":{"title":"g"}}`},
+		{
+			"PUT", project + "/promotions/german",
+			`{"name":"g","rule":"user.country == 'DE'","placements":[{"placement":101,"priority":1}],"content":{"title":"g"}}`,
+		},
 		{"POST", project + "/promotions/german:publish?wait=5s", `{"confirm":true}`},
 	} {
 		if _, err := r.call(r.Control, c[0], c[1], r.Root, c[2]); err != nil {

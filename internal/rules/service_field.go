@@ -13,9 +13,11 @@ import (
 const ReservedAttributes = 100
 
 // CreateFields declares the fields as attributes, all in one new version, if the project's policy is to declare new fields. What cannot be
-// declared is passed over and stays what it was, an undeclared field: a name that rules cannot write, one that is declared otherwise, and any
-// beyond the schema's limit less ReservedAttributes. It returns the schema in force and the names that this call declared, in order.
-func (s *Service) CreateFields(ctx context.Context, a Actor, project string, fields map[string]profile.Type) (*profile.Schema, []string, error) {
+// declared is passed over and stays what it was, an undeclared field: a name that rules cannot write, one that is declared otherwise, and
+// any beyond the schema's limit less ReservedAttributes. It returns the schema in force and the names that this call declared, in order.
+func (s *Service) CreateFields(ctx context.Context, a Actor, project string, fields map[string]profile.Type) (
+	*profile.Schema, []string, error,
+) {
 	var schema *profile.Schema
 	var created []string
 	_, err := s.change(ctx, a, project, func(f *frame) (*Commit, error) {

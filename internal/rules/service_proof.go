@@ -59,9 +59,9 @@ type ProofIntent struct {
 	Withdraw bool          // shows it no longer
 }
 
-// SendProof has the promotion's revision shown to the project's test users until it expires, is sent anew or is withdrawn. It puts nothing into
-// force for others. The proof is nil when it was withdrawn. Errors: ErrNoTestUsers, ErrRevision, FieldError, InvalidError for a revision whose content or
-// placements could not be published; its rule may be at fault. ErrProofs.
+// SendProof has the promotion's revision shown to the project's test users until it expires, is sent anew or is withdrawn. It puts nothing
+// into force for others. The proof is nil when it was withdrawn. Errors: ErrNoTestUsers, ErrProofs, ErrRevision, FieldError, InvalidError
+// for a revision whose content or placements could not be published; its rule may be at fault.
 func (s *Service) SendProof(ctx context.Context, a Actor, project, id string, in ProofIntent) (Applied, *Proof, error) {
 	if in.For == 0 {
 		in.For = ProofLife

@@ -76,8 +76,8 @@ func (s *Server) sdkMerge(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 	return sdkBody(ctx, sdkSuccess)
 }
 
-// madeUp reports whether an id has the form of those that SDKs give to visitors, random UUIDs (RFC 9562, version 4). Who knows such an id is
-// who made it up: nobody guesses one. Any other id can be guessed, and its user would be erased by whoever did.
+// madeUp reports whether an id has the form of those that SDKs give to visitors, random UUIDs (RFC 9562, version 4). Who knows such an id
+// is who made it up: nobody guesses one. Any other id can be guessed, and its user would be erased by whoever did.
 func madeUp(user string) bool {
 	const form = "xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx"
 	if len(user) != len(form) {

@@ -8,9 +8,11 @@ import (
 	"eligibility/internal/rules"
 )
 
-// placeProofs is place for a test user who is sent proofs: they stand before the messages of their placement, in the place of the live one of
-// the same promotion, and the placement shows them beyond its limit. Such an answer is not kept.
-func (s *Server) placeProofs(st *state, rs *rules.Ruleset, read *cache.Read, dst []byte, proofs []rules.ProofMessage, degraded bool) []byte {
+// placeProofs is place for a test user who is sent proofs: they stand before the messages of their placement, in the place of the live one
+// of the same promotion, and the placement shows them beyond its limit. Such an answer is not kept.
+func (s *Server) placeProofs(
+	st *state, rs *rules.Ruleset, read *cache.Read, dst []byte, proofs []rules.ProofMessage, degraded bool,
+) []byte {
 	req, d := &st.request, &st.decision
 	engine.Decide(rs, read.Snapshot, req, d)
 	if d.Errors > 0 {
