@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"eligibility/internal/chaos"
 )
 
 // write counts users up, one after the other, and tells the readers which it is.
@@ -39,7 +41,9 @@ func (s *storm) write(client int, current *atomic.Pointer[string], newest *atomi
 
 // put writes the user's counter through the client's link and returns the stamp, empty when nobody knows whether it happened.
 func (s *storm) put(turn int, user string, n int) string {
-	status, answer := s.ask(s.client[turn%len(s.client)].Addr(), "PUT", "/v1/users/"+user, s.keys["server"], fmt.Sprintf(`{"attributes":{"counter":%d}}`, n))
+	server := turn % len(s.client)
+	status, answer := s.ask(s.client[server].Addr(), "PUT", "/v1/users/"+user, s.keys["server"], fmt.Sprintf(`{"attributes":{"counter":%d}}`, n))
+	s.note(user, "%v %s writes %d: %d, asOf %v", time.Duration(s.history.Now()), s.servers[server].name, n, status, answer["asOf"])
 	stamp, _ := answer["asOf"].(string)
 	if stamp == "" {
 		s.seen(fmt.Sprintf("write %d", status))
@@ -60,13 +64,36 @@ func (s *storm) read(client int, demanding bool, current *atomic.Pointer[string]
 			floor, minAsOf = w.at, w.stamp
 		}
 		call := s.history.Now()
-		value, what, fresh := s.value(turn%len(s.client), *user, minAsOf)
+		server := turn % len(s.client)
+		value, what, fresh := s.value(server, *user, minAsOf)
+		s.line.Read(server, outcome(what, fresh))
 		if !fresh {
 			s.seen(what)
 			continue
 		}
 		s.history.Read(client, *user, value, call, floor, clusterBound+chaosClock)
 	}
+}
+
+// note keeps what an answer said, to be shown when it turns out to be wrong.
+func (s *storm) note(user, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers[user] = append(s.answers[user], text[:min(len(text), 200)])
+}
+
+// outcome is how the time line shows what value returned.
+func outcome(what string, fresh bool) chaos.Outcome {
+	switch {
+	case fresh:
+		return chaos.Fresh
+	case strings.HasPrefix(what, "read 200"):
+		return chaos.Degraded
+	case strings.HasPrefix(what, "read 5"), strings.HasPrefix(what, "read 4"):
+		return chaos.Refused
+	}
+	return chaos.Unanswered
 }
 
 // value asks a replica for the user's counter. fresh is false when there was no answer or one that does not claim to be within the bound; what says which.
@@ -76,6 +103,8 @@ func (s *storm) value(server int, user, minAsOf string) (value int, what string,
 		body["minAsOf"] = minAsOf
 	}
 	status, answer := s.ask(s.client[server].Addr(), "POST", "/v1/eligibility", s.keys["server"], body)
+	s.note(user, "%v %s, minAsOf %q: %d, asOf %v, degraded %v, %v", time.Duration(s.history.Now()), s.servers[server].name, minAsOf, status,
+		answer["asOf"], answer["degraded"], answer["placements"])
 	if degraded, _ := answer["degraded"].(bool); status != 200 || degraded {
 		code, _ := answer["code"].(string)
 		return 0, strings.TrimSpace(fmt.Sprintf("read %d %s", status, code)), false

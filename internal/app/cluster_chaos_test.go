@@ -50,31 +50,38 @@ func chaosSeed(t *testing.T) uint64 {
 func TestChaosIsNeverSilentlyStale(t *testing.T) {
 	seed := chaosSeed(t)
 	t.Logf("seed %d (ELIGIBILITY_TEST_CHAOS_SEED repeats the faults)", seed)
-	s := newStorm(t, seed)
+	newStorm(t, seed).rage(chaosLength(t))
+}
+
+// rage lets the storm go on for so long, and judges.
+func (s *storm) rage(length time.Duration) {
+	s.t.Helper()
 	s.promote()
+	defer s.watch()()
 	s.start()
 	defer s.stop() // a failure must not leave clients behind
 	began := time.Now()
-	for length := chaosLength(t); time.Since(began) < length; {
+	for time.Since(began) < length {
 		s.strike()
 	}
 	s.calm()
 	s.stop()
 	reads, writes, unknown := s.history.Counts()
-	t.Logf("%v: %d fresh reads, %d writes, %d of unknown fate; faults: %s; other answers: %s",
+	s.t.Logf("%v: %d fresh reads, %d writes, %d of unknown fate; faults: %s; other answers: %s",
 		time.Since(began).Round(time.Second), reads, writes, unknown, tally(s.faults), tally(s.others))
 	if reads < 100 || writes < 20 {
-		t.Errorf("%d reads and %d writes: the test tests nothing", reads, writes)
+		s.t.Errorf("%d reads and %d writes: the test tests nothing", reads, writes)
 	}
 	v := s.history.Judge(time.Minute)
 	s.draw(v)
 	if !v.Decided || !v.Legal {
-		t.Fatalf("decided %v, legal %v", v.Decided, v.Legal)
+		s.logs()
+		s.t.Fatalf("decided %v, legal %v, user %s:\n%s\nanswers:\n%s", v.Decided, v.Legal, v.Key, s.history.Tell(v.Key), strings.Join(s.answers[v.Key], "\n"))
 	}
 	// The judge would have noticed: one reader is told what was overwritten longer ago than the bound.
 	s.history.Read(99, s.old.user, s.old.value-1, s.history.Now(), 0, time.Duration(s.history.Now()-s.old.at-1))
 	if v := s.history.Judge(time.Minute); !v.Decided || v.Legal {
-		t.Fatalf("a stale read among %d was not noticed: decided %v, legal %v", reads, v.Decided, v.Legal)
+		s.t.Fatalf("a stale read among %d was not noticed: decided %v, legal %v", reads, v.Decided, v.Legal)
 	}
 }
 
@@ -98,13 +105,15 @@ type storm struct {
 	store   []*chaos.Proxy
 	faults  map[string]int // brought about; by the test's goroutine only
 	history *chaos.History
+	line    *chaos.Timeline
 	work    sync.WaitGroup
 	halt    atomic.Bool
 	written atomic.Int64
 
-	mu     sync.Mutex
-	others map[string]int // guarded by mu: answers that are no fresh reads
-	old    overwrite      // guarded by mu: one that is known to have happened
+	mu      sync.Mutex
+	others  map[string]int      // guarded by mu: answers that are no fresh reads
+	answers map[string][]string // guarded by mu: by user, who answered and what stamps he gave
+	old     overwrite           // guarded by mu: one that is known to have happened
 }
 
 // overwrite is an acknowledged write that followed an acknowledged one.
@@ -116,7 +125,7 @@ type overwrite struct {
 
 func newStorm(t *testing.T, seed uint64) *storm {
 	t.Helper()
-	s := &storm{random: rand.New(rand.NewPCG(seed, 0)), faults: map[string]int{}, others: map[string]int{}, history: chaos.NewHistory()}
+	s := &storm{random: rand.New(rand.NewPCG(seed, 0)), faults: map[string]int{}, others: map[string]int{}, answers: map[string][]string{}, history: chaos.NewHistory()}
 	n := seed
 	link := func(target func() string) *chaos.Proxy {
 		n++
@@ -141,6 +150,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 		s.client = append(s.client, link(func() string { return m.at().Listen }))
 	}
 	s.cluster.client.Timeout = 2 * time.Second
+	s.line = chaos.NewTimeline(fmt.Sprintf("Three replicas under faults, seed %d: what their clients were answered", seed), "server0", "server1", "server2")
 	return s
 }
 
@@ -219,17 +229,27 @@ func (s *storm) draw(v chaos.Verdict) {
 	}
 }
 
+// fault counts one and notes it; the result ends it.
+func (s *storm) fault(name string) (end func()) {
+	s.faults[name]++
+	return s.line.Fault(name)
+}
+
 // strike brings one fault about for a while and ends it.
 func (s *storm) strike() {
 	s.t.Helper()
 	hold := time.Duration(200+s.random.IntN(1300)) * time.Millisecond
 	wait := func() { <-time.After(hold) }
+	if s.database == nil {
+		s.strikeAlone(wait)
+		return
+	}
 	links := [][]*chaos.Proxy{s.client, s.bus, s.store}
 	names := []string{"client", "bus", "store"}
 	kind := s.random.IntN(len(links))
 	p := links[kind][s.random.IntN(len(links[kind]))]
 	on := func(name string, f chaos.Faults) {
-		s.faults[names[kind]+" "+name]++
+		defer s.fault(names[kind] + " " + name)()
 		p.Set(f)
 		wait()
 		p.Set(chaos.Faults{})
@@ -243,37 +263,51 @@ func (s *storm) strike() {
 			p.Reset() // what was held back is lost
 		}
 	case 3:
-		s.faults[names[kind]+" reset"]++
+		s.fault(names[kind] + " reset")()
 		p.Reset()
 		on("refusal", chaos.Faults{Refuse: true})
 	case 4:
-		s.faults[names[kind]+" half close"]++
+		s.fault(names[kind] + " half close")()
 		p.HalfClose()
 	case 5:
 		p, kind = s.bus[s.random.IntN(len(s.bus))], 1 // the other links trust TCP to keep their bytes whole
 		on("corruption", chaos.Faults{Corrupt: 0.05})
 	case 6, 7:
-		all := slices.Concat(s.relays, s.servers, []*node{s.nats})
-		m := all[s.random.IntN(len(all))]
-		s.faults[m.spec.Role+" SIGSTOP"]++
-		_ = m.cmd.Process.Signal(syscall.SIGSTOP)
-		wait()
-		_ = m.cmd.Process.Signal(syscall.SIGCONT)
+		s.freeze(s.member(), wait)
 	case 8:
-		all := slices.Concat(s.relays, s.servers, []*node{s.nats})
-		m := all[s.random.IntN(len(all))]
-		s.faults[m.spec.Role+" SIGKILL"]++
-		m.end(syscall.SIGKILL)
-		m.launch()
-		m.await()
+		s.kill(s.member())
 	default:
-		s.faults["database SIGKILL"]++
+		end := s.fault("database SIGKILL")
 		s.database.Kill(s.t)
 		s.database.Restart(s.t)
+		end()
 	}
 	if s.random.IntN(2) == 0 { // else the next comes in the middle of the recovery
 		<-time.After(hold / 2)
 	}
+}
+
+// member is any process but the database.
+func (s *storm) member() *node {
+	all := slices.Concat(s.relays, s.servers, []*node{s.nats})
+	return all[s.random.IntN(len(all))]
+}
+
+// freeze stops the process in its tracks for a while.
+func (s *storm) freeze(m *node, wait func()) {
+	defer s.fault(m.name + " SIGSTOP")()
+	_ = m.cmd.Process.Signal(syscall.SIGSTOP)
+	wait()
+	_ = m.cmd.Process.Signal(syscall.SIGCONT)
+}
+
+// kill ends the process without a word and starts it again.
+func (s *storm) kill(m *node) {
+	s.t.Helper()
+	defer s.fault(m.name + " SIGKILL")()
+	m.end(syscall.SIGKILL)
+	m.launch()
+	m.await()
 }
 
 // calm waits until all is well again: writes are acknowledged, and each replica tells what was written.
@@ -281,7 +315,9 @@ func (s *storm) calm() {
 	s.t.Helper()
 	before := s.written.Load()
 	s.eventually("writes are acknowledged", func() bool { return s.written.Load() > before+2*chaosClients })
-	s.awaitLeader()
+	if len(s.relays) > 0 {
+		s.awaitLeader()
+	}
 	for i, m := range s.servers {
 		s.eventually(m.name+" answers", func() bool {
 			_, _, fresh := s.value(i, "nobody", "")

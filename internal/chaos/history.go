@@ -1,10 +1,12 @@
 package chaos
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,25 +86,52 @@ func (h *History) Counts() (reads, writes, unknown int) {
 	return reads, writes, unknown
 }
 
+// Tell lists the calls of a user by their beginnings, one on a line.
+func (h *History) Tell(key string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var of []op
+	for i := range h.ops {
+		if h.ops[i].key == key {
+			of = append(of, h.ops[i])
+		}
+	}
+	slices.SortFunc(of, func(a, b op) int { return cmp.Compare(a.call, b.call) })
+	var text strings.Builder
+	for _, o := range of {
+		what, ret := "read", time.Duration(o.ret).String()
+		if o.write {
+			what = "wrote"
+		}
+		if o.ret == forever {
+			ret = "unknown"
+		}
+		fmt.Fprintf(&text, "%v to %s: client %d %s %d, demanded %v\n", time.Duration(o.call), ret, o.client, what, o.value, time.Duration(o.floor))
+	}
+	return text.String()
+}
+
 // Verdict of a history.
 type Verdict struct {
 	Legal   bool
 	Decided bool // false when the search took longer than it was given
+	// Key is the user whose calls have no legal order, when that was found without a search.
+	Key     string
 	info    porcupine.LinearizationInfo
 	history *History // of a verdict that needed no search: one is made to be drawn
 }
 
-// decide applies consistent to every key; false when some key is beyond it.
-func (h *History) decide() (legal, decided bool) {
+// decide applies consistent to every key; decided is false when some key is beyond it. wrong is the key without a legal order.
+func (h *History) decide() (wrong string, legal, decided bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	keys, once := make(map[string][]op), make(map[written]bool)
 	for _, o := range h.ops {
 		switch {
 		case o.reach:
-			return false, false
+			return "", false, false
 		case o.write && (o.value == 0 || once[written{o.key, o.value}]):
-			return false, false
+			return "", false, false
 		case o.write:
 			once[written{o.key, o.value}] = true
 		default:
@@ -111,7 +140,7 @@ func (h *History) decide() (legal, decided bool) {
 		}
 		keys[o.key] = append(keys[o.key], o)
 	}
-	for _, ops := range keys {
+	for key, ops := range keys {
 		read := make(map[int]bool)
 		for i := range ops {
 			read[ops[i].value] = read[ops[i].value] || !ops[i].write
@@ -119,10 +148,10 @@ func (h *History) decide() (legal, decided bool) {
 		// A write of unknown fate that nobody read may as well not have happened.
 		ops = slices.DeleteFunc(ops, func(o op) bool { return o.write && o.ret == forever && !read[o.value] })
 		if !consistent(ops) {
-			return false, true
+			return key, false, true
 		}
 	}
-	return true, true
+	return "", true, true
 }
 
 // Judge asks whether there is an order of the calls in which every read returns the value of the last write before it, where a read with a bound may have taken
@@ -132,8 +161,8 @@ func (h *History) decide() (legal, decided bool) {
 // Where each value of a key was written once, and was read as a value, the question is decided exactly and at once; else an order is searched for, for as long as
 // patience allows.
 func (h *History) Judge(patience time.Duration) Verdict {
-	if legal, decided := h.decide(); decided {
-		return Verdict{Legal: legal, Decided: true, history: h}
+	if wrong, legal, decided := h.decide(); decided {
+		return Verdict{Legal: legal, Decided: true, Key: wrong, history: h}
 	}
 	result, info := porcupine.CheckOperationsVerbose(register, h.operations(), patience)
 	return Verdict{Legal: result == porcupine.Ok, Decided: result != porcupine.Unknown, info: info}

@@ -82,7 +82,7 @@ func TestZonesAgreeWithTheSearch(t *testing.T) {
 			o.ret, o.bound = o.call+int64(random.IntN(6)), time.Duration(random.IntN(6))
 			h.at(o)
 		}
-		got, decided := h.decide()
+		_, got, decided := h.decide()
 		result, _ := porcupine.CheckOperationsVerbose(register, h.operations(), 10*time.Second)
 		if want := result == porcupine.Ok; !decided || got != want {
 			t.Fatalf("zones say %v (decided %v), the search says %v: %+v", got, decided, result, h.ops)

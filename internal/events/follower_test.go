@@ -66,8 +66,17 @@ func TestFollowerJudgesBatches(t *testing.T) {
 			gap: at(99), watermark: at(99), floor: at(105), count: func(s FollowerStats) uint64 { return s.Repeats }, want: 1,
 		},
 		{
-			name: "sequence reset to 1 in the same epoch", batches: []Batch{first, with(next, func(b *Batch) { b.Seq, b.Resolved = 1, at(106) })},
-			watermark: at(95), floor: at(100), count: func(s FollowerStats) uint64 { return s.Repeats }, want: 1,
+			name: "sequence reset to 1 in the same epoch, with a later commit",
+			batches: []Batch{
+				first, with(next, func(b *Batch) { b.Seq, b.High, b.Resolved = 1, at(104), at(106) }),
+				with(next, func(b *Batch) { b.Seq, b.High, b.Resolved = 2, at(104), at(107) }),
+			},
+			gap: at(104), watermark: at(107), floor: at(104), count: func(s FollowerStats) uint64 { return s.Gaps }, want: 1,
+		},
+		{
+			name:      "sequence reset to 1 in the same epoch, told apart from a repeat by nothing: the watermark waits",
+			batches:   []Batch{first, next, with(next, func(b *Batch) { b.Seq, b.Resolved = 1, at(106) })},
+			watermark: at(99), floor: at(100), count: func(s FollowerStats) uint64 { return s.Repeats }, want: 1,
 		},
 		{
 			name: "lower epoch is ignored, its changes are not",

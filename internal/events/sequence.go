@@ -6,6 +6,7 @@ import "eligibility/internal/hlc"
 type partition struct {
 	seen       bool          // epoch and seq are set
 	epoch, seq uint64        // of the last batch in order
+	high       hlc.Timestamp // High of the last batch: it never falls within an epoch
 	told       hlc.Timestamp // last resolved stamp of this epoch
 	resolved   hlc.Timestamp // greatest of all: every change at or before it was applied or is covered. Only grows
 	// doubt: something of this partition may be missing and no believable stamp has said up to when. Until one does, resolved stays.
@@ -35,7 +36,10 @@ func (p *partition) advance(b *Batch, covered hlc.Timestamp) (how standing, at h
 	case p.seen && b.Epoch < p.epoch:
 		return outdated, at
 	case p.seen && b.Epoch == p.epoch && b.Seq <= p.seq:
-		return repeat, at
+		if !b.High.After(p.high) {
+			return repeat, at
+		}
+		how, at = broken, b.High // no repeat knows of a later commit: the numbers began anew
 	case p.seen && b.Epoch == p.epoch:
 		if b.Seq != p.seq+1 {
 			how, at = broken, b.High
@@ -56,7 +60,7 @@ func (p *partition) advance(b *Batch, covered hlc.Timestamp) (how standing, at h
 		}
 		p.told = hlc.Timestamp{}
 	}
-	p.seen, p.epoch, p.seq = true, b.Epoch, b.Seq
+	p.seen, p.epoch, p.seq, p.high = true, b.Epoch, b.Seq, b.High
 	return how, at
 }
 
