@@ -15,7 +15,7 @@ FUZZTIME ?= 30s
 KILLS ?= 50
 CHAOS ?= 30m
 
-.PHONY: help demo build test test-deps race check fmt bench microbench pgo fuzz chaos soak examples example-web generate clean
+.PHONY: help demo build test test-deps race check fmt bench bench-peers microbench pgo fuzz chaos soak examples example-web generate clean
 
 # What is tested is built without the profile: with it, everything would be compiled twice.
 test race check: export GOFLAGS += -pgo=off
@@ -65,6 +65,9 @@ fmt: $(GOFUMPT) ## format the code
 
 bench: ## measure the engine beside its floors, in a quarter of an hour; results and plots go to bench/results (BENCH_FLAGS=-quick for one minute)
 	$(GO) run ./bench $(BENCH_FLAGS)
+
+bench-peers: ## ask other engines what the engine is asked, answers compared first (BENCH_FLAGS); the page goes to bench/results
+	cd bench/peers && $(GO) run -mod=mod . $(BENCH_FLAGS)
 
 microbench: ## run the micro-benchmarks that stand beside the code (BENCH=regexp)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
