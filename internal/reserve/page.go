@@ -98,7 +98,8 @@ func (p *Page) reserve(c *Claim) Grant {
 	}
 	ledger.prune(p.Retention)
 	now := ledger.Clock
-	if s := ledger.find(c.SendID); s != nil {
+	lapsed := ledger.find(c.SendID)
+	if s := lapsed; s != nil {
 		switch {
 		case s.Promotion != c.Promotion || s.Channel != c.Channel:
 			return Grant{Outcome: Mismatch}
@@ -107,11 +108,11 @@ func (p *Page) reserve(c *Claim) Grant {
 		case s.live(now):
 			return Grant{Outcome: Granted, Expires: s.Expires}
 		}
-		ledger.drop(s)
 	}
 	if refused := refuse(ledger, limit, c); refused.Outcome != 0 {
-		return refused
+		return refused // and what lapsed stays known: its message may be out
 	}
+	ledger.drop(lapsed)
 	// The end is on a whole second, never sooner than was asked for.
 	expires := (now + int64(c.For) + nanosPerSlot - 1) / nanosPerSlot * nanosPerSlot
 	if limit != nil {
