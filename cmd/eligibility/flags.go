@@ -25,6 +25,7 @@ type replicaFlags struct {
 
 	storeFlags
 	Retention     time.Duration `group:"data" help:"How long user events count; no window of a rule is longer." default:"${retention}" env:"ELIGIBILITY_RETENTION"`
+	AudienceDir   string        `group:"data" help:"Directory of audience jobs and their results, of this replica alone; by default audiences in the data directory, and no jobs with crdb." env:"ELIGIBILITY_AUDIENCE_DIR" placeholder:"DIR" type:"path"`
 	RootKeyFile   string        `group:"data" help:"File with the root key; by default root.key in the data directory, written at the first start. Replicas on crdb are given one." env:"ELIGIBILITY_ROOT_KEY_FILE" placeholder:"FILE" type:"path"`
 	SecretKeyFile string        `group:"data" help:"File with the key that seals stored secrets; by default secret.key in the data directory. Replicas on crdb are given one." env:"ELIGIBILITY_SECRET_KEY_FILE" placeholder:"FILE" type:"path"`
 
@@ -56,6 +57,7 @@ func (f *replicaFlags) config() app.Config {
 	f.busFlags.fill(&cfg)
 	f.feedFlags.fill(&cfg)
 	cfg.Retention, cfg.RootKeyFile, cfg.SecretKeyFile, cfg.Relay = f.Retention, f.RootKeyFile, f.SecretKeyFile, f.Relay
+	cfg.AudienceDir = f.AudienceDir
 	cfg.Bound, cfg.CacheBytes, cfg.AuditRate = f.StalenessBound, f.CacheBytes, f.AuditRate
 	cfg.PushHookAllow, cfg.PushHookCA, cfg.PushHookWatch, cfg.PushHookInterval = f.PushHookAllow, f.PushHookCA, f.PushHookWatch, f.PushHookInterval
 	cfg.DrainDelay, cfg.DrainTimeout, cfg.ReadyFile = f.DrainDelay, f.DrainTimeout, f.ReadyFile

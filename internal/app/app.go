@@ -10,6 +10,7 @@ import (
 
 	"eligibility/internal/access"
 	"eligibility/internal/admin"
+	"eligibility/internal/audience"
 	"eligibility/internal/auditor"
 	"eligibility/internal/bulk"
 	"eligibility/internal/cache"
@@ -48,6 +49,7 @@ type App struct {
 	decisions *server.Server
 	control   *admin.Server
 	bulk      *bulk.Server
+	audiences *audience.Manager // nil where there is no directory for jobs
 	ops       *ops.Server
 
 	listeners listeners

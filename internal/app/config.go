@@ -21,6 +21,7 @@ type Config struct {
 	DataDir       string        // of the embedded store and bus
 	CRDBURL       string        // of the crdb store; it may hold a password and is never logged
 	CRDBURLFile   string        // file that holds it instead
+	AudienceDir   string        // of audience jobs; "": audiences in DataDir on the embedded store, and no jobs with crdb. Of one replica alone
 	Retention     time.Duration // how long user events count
 	Bound         time.Duration // staleness bound: no healthy answer is older; 0: 1 s embedded, 5 s with crdb
 	CacheBytes    int64

@@ -60,6 +60,9 @@ func (a *App) Start(ctx context.Context) error {
 	a.awaitFeed(ctx)
 	a.decisions.Start(a.listeners.decision)
 	a.onStop("decision plane", a.decisions.Stop)
+	if err := a.startAudiences(run); err != nil {
+		return err
+	}
 	a.bulk.Start(a.listeners.bulk)
 	a.onStop("bulk plane", a.bulk.Stop)
 	a.phase.Store(int32(phaseReady))

@@ -81,7 +81,12 @@ func (a *App) planes(sealer *access.Sealer, root access.RootKey) (err error) {
 	if err != nil {
 		return err
 	}
-	a.bulk, err = bulk.New(bulk.Defaults(), bulk.Deps{Users: a.cache, Book: a.store, Rulesets: a.live, Keys: a.keyring, Clock: a.clock, Logger: a.logger})
+	if err := a.wireAudiences(); err != nil {
+		return err
+	}
+	a.bulk, err = bulk.New(bulk.Defaults(), bulk.Deps{
+		Users: a.cache, Book: a.store, Rulesets: a.live, Keys: a.keyring, Clock: a.clock, Logger: a.logger, Audiences: a.audiences, Requests: a.requests,
+	})
 	if err != nil {
 		return err
 	}

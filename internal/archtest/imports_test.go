@@ -26,9 +26,10 @@ var rooms = map[string][]string{
 	"cache":      {"events", "hlc", "profile"},
 	"reserve":    {"hlc", "profile"},
 	"precheck":   {"cache", "engine", "hlc", "profile", "reserve", "rules"},
+	"audience":   {"engine", "hlc", "precheck", "profile", "rules"},
 
 	// The plane of campaign senders, an adapter like the others.
-	"bulk": {"access", "cache", "hlc", "precheck", "problem", "profile", "reserve", "rules"},
+	"bulk": {"access", "audience", "cache", "hlc", "precheck", "problem", "profile", "reserve", "rules", "strictjson"},
 
 	// Tells waiting clients when to ask again.
 	"stream": {"events", "hlc", "profile"},
@@ -68,7 +69,7 @@ var rooms = map[string][]string{
 	"ops":        {"auditor", "bulk", "cache", "events", "pushhook", "rules", "stream"},
 
 	"app": {
-		"access", "admin", "audit", "auditor", "bulk", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "framing", "hlc", "ops", "precheck", "problem", "profile", "pushhook", "reserve", "rules", "server", "stream",
+		"access", "admin", "audience", "audit", "auditor", "bulk", "cache", "engine", "events", "events/changejson", "events/natsbus", "events/webhook", "framing", "hlc", "ops", "precheck", "problem", "profile", "pushhook", "reserve", "rules", "server", "stream",
 		"store/crdb", "store/crdb/changefeed", "store/embedded", "strictjson",
 	},
 	"archtest": {},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"eligibility/internal/access"
+	"eligibility/internal/audience"
 	"eligibility/internal/cache"
 	"eligibility/internal/hlc"
 	"eligibility/internal/precheck"
@@ -18,6 +19,7 @@ import (
 type Config struct {
 	Streams     int           // open at one time
 	Chunks      int           // answered at one time: what the plane may take of the processor
+	Share       float64       // of the time in which each of them works while apps ask, above 0 and up to 1
 	IdleTimeout time.Duration // a sender may be silent this long
 	SendTimeout time.Duration // a client must have taken a chunk of answers within this
 	ReadTimeout time.Duration // of one chunk's users from the store
@@ -25,16 +27,19 @@ type Config struct {
 	WindowBytes uint64 // of a compressed body: what decoding it may take of memory
 }
 
-// Defaults leaves half of the processors to everything else.
+// Defaults leaves half of the processors to everything else, and seven eighths while apps ask.
 func Defaults() Config {
 	return Config{
-		Streams: 16, Chunks: max(1, runtime.GOMAXPROCS(0)/2), IdleTimeout: time.Minute, SendTimeout: time.Minute, ReadTimeout: 10 * time.Second,
+		Streams: 16, Chunks: max(1, runtime.GOMAXPROCS(0)/2), Share: 0.25, IdleTimeout: time.Minute, SendTimeout: time.Minute, ReadTimeout: 10 * time.Second,
 		HeaderBytes: 8 << 10, WindowBytes: 8 << 20,
 	}
 }
 
 // Validate reports every fault, joined.
 func (c *Config) Validate() error {
+	if c.Share <= 0 || c.Share > 1 {
+		return errors.New("bulk: the share lies above 0 and up to 1")
+	}
 	if c.Streams < 1 || c.Chunks < 1 || c.IdleTimeout <= 0 || c.SendTimeout <= 0 || c.ReadTimeout <= 0 || c.HeaderBytes < 1<<10 || c.WindowBytes < 1<<10 {
 		return errors.New("bulk: every limit must be above 0")
 	}
@@ -51,7 +56,7 @@ type Keys interface {
 	Lookup(key []byte) (*access.Entry, bool)
 }
 
-// Deps is what the plane works with. All are required.
+// Deps is what the plane works with. Audiences and Requests may be nil: no jobs are taken, and nobody is waited for.
 type Deps struct {
 	Users    precheck.Users
 	Book     reserve.Book // where sends are reserved
@@ -59,6 +64,16 @@ type Deps struct {
 	Keys     Keys
 	Clock    *hlc.Estimate // the database's clock
 	Logger   *slog.Logger
+
+	Audiences *audience.Manager
+	Requests  func() uint64 // how many requests of apps there have been
+}
+
+func (d *Deps) requests() uint64 {
+	if d.Requests == nil {
+		return 0
+	}
+	return d.Requests()
 }
 
 var _ precheck.Users = (*cache.Cache)(nil)

@@ -117,7 +117,7 @@ func (s *Server) job(q question) (*precheck.Job, *problem.Problem) {
 		p.RetryAfter = 1
 		return nil, p
 	}
-	job := &precheck.Job{Ruleset: rs, Channel: q.channel, Users: s.deps.Users, Book: s.deps.Book, Clock: s.deps.Clock, Turn: s.turn}
+	job := &precheck.Job{Ruleset: rs, Channel: q.channel, Users: s.deps.Users, Book: s.deps.Book, Clock: s.deps.Clock, Turn: s.Turn}
 	promotion, found := rs.Promotion(q.promotion)
 	if !found && !slices.ContainsFunc(rs.Quarantined, func(held rules.Quarantine) bool { return held.Promotion == q.promotion }) {
 		return nil, problem.New("promotion_not_found", "no published promotion has this id").At("promotion")

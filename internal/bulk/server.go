@@ -20,6 +20,7 @@ type Server struct {
 	http    *http.Server
 	streams chan struct{} // a place in it is the right to stream
 	chunks  chan struct{} // a place in it is the right to compute
+	pace    pace
 	base    context.Context
 	cancel  context.CancelFunc
 	serving sync.WaitGroup
@@ -40,12 +41,15 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	if deps.Users == nil || deps.Rulesets == nil || deps.Keys == nil || deps.Clock == nil || deps.Logger == nil {
-		return nil, errors.New("bulk: every dependency is required")
+		return nil, errors.New("bulk: users, rulesets, keys, clock and logger are required")
 	}
-	s := &Server{cfg: cfg, deps: deps, streams: make(chan struct{}, cfg.Streams), chunks: make(chan struct{}, cfg.Chunks)}
+	s := &Server{cfg: cfg, deps: deps, streams: make(chan struct{}, cfg.Streams), chunks: make(chan struct{}, cfg.Chunks), pace: pace{share: cfg.Share}}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/precheck", s.precheck)
+	if deps.Audiences != nil {
+		s.routeAudiences(mux)
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, problem.New("not_found", "there is nothing at this address"))
 	})
