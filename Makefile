@@ -15,7 +15,7 @@ FUZZTIME ?= 30s
 KILLS ?= 50
 CHAOS ?= 30m
 
-.PHONY: help demo build test test-deps race check fmt bench bench-peers microbench pgo fuzz chaos soak examples example-web generate clean
+.PHONY: help demo build test test-deps race check fmt bench bench-peers microbench pgo fuzz chaos soak examples example-web generate chaos-line clean
 
 # What is tested is built without the profile: with it, everything would be compiled twice.
 test race check: export GOFLAGS += -pgo=off
@@ -85,6 +85,9 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 
 chaos: ## break the links and processes of a cluster for half an hour and judge what its clients saw (CHAOS=duration)
 	ELIGIBILITY_TEST_CHAOS=$(CHAOS) $(GO) test -timeout 120m -count=1 -v -run TestChaos ./internal/app
+
+chaos-line: ## draw what clients saw of a cluster under faults, into docs/concepts/chaos.svg
+	ELIGIBILITY_TEST_CHAOS_LINE=$(CURDIR)/docs/concepts/chaos.svg ELIGIBILITY_TEST_CHAOS=40s $(GO) test -timeout 10m -count=1 -v -run TestChaosIsNever ./internal/app
 
 soak: ## the kill tests with 500 kills, 10 million simulated histories, 50 million evaluations against cel-go, and the fuzz targets for longer
 	ELIGIBILITY_TEST_KILLS=500 $(GO) test -timeout 60m -run TestKillLoses ./internal/app/...

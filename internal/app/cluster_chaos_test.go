@@ -306,6 +306,9 @@ func (s *storm) kill(m *node) {
 	s.t.Helper()
 	defer s.fault(m.name + " SIGKILL")()
 	m.end(syscall.SIGKILL)
+	if i := slices.Index(s.servers, m); i >= 0 {
+		s.line.Restart(i)
+	}
 	m.launch()
 	m.await()
 }

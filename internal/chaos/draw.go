@@ -14,7 +14,7 @@ const (
 	leftEdge, drawn   = 90, 1090 // where time begins, and how far it reaches
 	pictureWidth      = leftEdge + drawn + 20
 	faultRow          = 16 // of one fault's bar with its name
-	faultRows         = 5  // bars take turns, so that neighbours' names do not cover each other
+	faultRows         = 8  // bars take turns, so that neighbours' names do not cover each other
 	bandHeight        = 96
 	stripHeight       = 14
 	barsHeight        = 56
@@ -43,8 +43,12 @@ func (t *Timeline) WriteSVG(w io.Writer) error {
 	fmt.Fprintf(&b, `<text x="8" y="%d">faults</text>`+"\n", topEdge+12)
 	for i, f := range t.faults {
 		y := topEdge + i%faultRows*faultRow
-		fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="12" fill="#8c6bb1"/><text x="%.1f" y="%d" font-size="9">%s</text>`+"\n",
-			x(f.from), y, max(x(f.to)-x(f.from), 1.5), x(f.to)+2, y+10, escaped(f.name))
+		at, anchor := x(f.to)+2, "start"
+		if at > leftEdge+drawn*9/10 {
+			at, anchor = x(f.from)-2, "end"
+		}
+		fmt.Fprintf(&b, `<rect x="%.1f" y="%d" width="%.1f" height="12" fill="#8c6bb1"/><text x="%.1f" y="%d" font-size="9" text-anchor="%s">%s</text>`+"\n",
+			x(f.from), y, max(x(f.to)-x(f.from), 1.5), at, y+10, anchor, escaped(f.name))
 	}
 	for i := range t.lanes {
 		t.band(&b, &t.lanes[i], t.names[i], bands+i*bandHeight, end, x)

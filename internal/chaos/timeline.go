@@ -90,7 +90,8 @@ func (t *Timeline) Read(replica int, what Outcome) {
 	counts[what]++
 }
 
-// State notes the phase that the replica shows now, "" when it shows none, and how many gaps it has counted since it started.
+// State notes the phase that the replica shows now, "" when it shows none, and how many gaps it has counted since it was
+// started.
 func (t *Timeline) State(replica int, phase string, gaps int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -101,10 +102,17 @@ func (t *Timeline) State(replica int, phase string, gaps int) {
 	if phase == "" {
 		return
 	}
-	if gaps != l.gaps && gaps > 0 { // a replica that was started anew counts from the beginning
+	if gaps > l.gaps {
 		l.floors = append(l.floors, now)
 	}
 	l.gaps = gaps
+}
+
+// Restart notes that the replica starts anew, and counts its gaps from 0.
+func (t *Timeline) Restart(replica int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lanes[replica].gaps = 0
 }
 
 // end is when the last thing happened. The caller holds mu.

@@ -24,7 +24,9 @@ func TestATimelineShowsWhatHappened(t *testing.T) {
 		end()
 		line.State(0, "", 0) // killed
 		time.Sleep(time.Second)
-		line.State(0, "live", 2)
+		line.State(0, "live", 1) // only a look that failed
+		line.Restart(0)
+		line.State(0, "live", 1)
 		line.Read(0, Degraded)
 		var svg bytes.Buffer
 		if err := line.WriteSVG(&svg); err != nil {

@@ -10,9 +10,10 @@
 //
 // # When a connection or a server is lost
 //
-// Every call has a deadline and is tried again until then, with pauses that grow and jitter. This is safe because every write may be
-// repeated: a user's update sets the same values again; an event has its id, made before the first try, and replaces itself; an authored
-// commit leaves a mark in its own transaction and looks for it first. What was still unknown when the deadline came fails with
+// Every call has a deadline and is tried again until then, with pauses that grow and jitter. No write takes effect twice: a user's update
+// looks first whether the row is the one that it left, or the one that it found, and gives up when others have written since; an event
+// has its id, made before the first try, and replaces itself; an authored commit leaves a mark in its own transaction and looks for it
+// first. What was still unknown when the deadline came fails with
 // ErrAmbiguous, which is a profile.ErrUnavailable: it may or may not be there, and the caller may send it again. The changefeed tells of
 // it if it is.
 //

@@ -10,7 +10,8 @@ import (
 	"eligibility/internal/rules"
 )
 
-// ErrAmbiguous: whether the write happened was unknown when its deadline came. Sending it again is safe.
+// ErrAmbiguous: whether the write happened was unknown when its deadline came, or when others had written the same user since. Sending it again sets what it says,
+// over what others wrote meanwhile.
 var ErrAmbiguous = fmt.Errorf("%w: whether the write happened is not known", profile.ErrUnavailable)
 
 // expected reports whether err is an answer to the caller rather than a fault of the store.

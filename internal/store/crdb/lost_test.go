@@ -25,6 +25,19 @@ type cutter struct {
 	left   atomic.Int64
 	ln     net.Listener
 	group  sync.WaitGroup
+	onCut  func() // before the connection is cut
+}
+
+// wantNumber looks at the user's attribute n.
+func wantNumber(t *testing.T, s *Store, user, want string) {
+	t.Helper()
+	record, err := s.ReadUser(t.Context(), profile.Key{Project: "p", User: user}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(record.Attributes["n"]); got != want {
+		t.Errorf("n is %q, want %s", got, want)
+	}
 }
 
 func newCutter(t *testing.T, target, mark string) *cutter {
@@ -68,6 +81,9 @@ func (c *cutter) serve(client net.Conn) {
 			return
 		}
 		if bytes.Contains(answer[:n], c.mark) && c.left.Add(-1) >= 0 {
+			if c.onCut != nil {
+				c.onCut()
+			}
 			return
 		}
 		if _, err := client.Write(answer[:n]); err != nil {
@@ -117,6 +133,28 @@ func TestACommitWhoseAnswerIsLostHappensOnce(t *testing.T) {
 			if lost := s.Stats().Lost; lost != uint64(cuts) || c.left.Load() > 0 {
 				t.Errorf("%d tries lost their connection, want %d", lost, cuts)
 			}
+		})
+		t.Run("a user, whom nobody else writes meanwhile", func(t *testing.T) {
+			s, c := through(t, "COMMIT\x00")
+			c.left.Store(cuts)
+			if _, _, err := s.PutUsers(t.Context(), "p", []profile.Update{{UserID: "alone", Attributes: attributes(`{"n":1}`)}}); err != nil {
+				t.Fatalf("PutUsers: %v", err)
+			}
+			wantNumber(t, direct, "alone", "1")
+		})
+		t.Run("a user, whom another writes meanwhile", func(t *testing.T) {
+			s, c := through(t, "COMMIT\x00")
+			c.onCut = func() {
+				if _, _, err := direct.PutUsers(t.Context(), "p", []profile.Update{{UserID: "shared", Attributes: attributes(`{"n":2}`)}}); err != nil {
+					t.Errorf("PutUsers: %v", err)
+				}
+			}
+			c.left.Store(1)
+			_, _, err := s.PutUsers(t.Context(), "p", []profile.Update{{UserID: "shared", Attributes: attributes(`{"n":1}`)}})
+			if err != nil && !errors.Is(err, ErrAmbiguous) {
+				t.Fatalf("PutUsers: %v", err)
+			}
+			wantNumber(t, direct, "shared", "2") // 1 was there before; were it there again, one write would have happened twice
 		})
 		t.Run("events without ids", func(t *testing.T) {
 			s, c := through(t, "INSERT 0 2\x00")

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"eligibility/internal/hlc"
 	"eligibility/internal/profile"
@@ -18,12 +19,14 @@ import (
 const (
 	// lockUsers reads the rows that a batch changes, and keeps other batches from changing them meanwhile. In order, so that two batches
 	// queue instead of meeting head on.
-	lockUsers = `SELECT user_id, attrs, consent, email, time_zone FROM profiles WHERE project_id = $1 AND user_id = ANY ($2)
+	lockUsers = `SELECT user_id, attrs, consent, email, time_zone, updated_at FROM profiles WHERE project_id = $1 AND user_id = ANY ($2)
 			ORDER BY user_id FOR UPDATE`
 	// lockEmails does the same with the addresses that it gives or takes.
-	lockEmails   = `SELECT email, user_id FROM emails WHERE project_id = $1 AND email = ANY ($2) ORDER BY email FOR UPDATE`
-	deleteEmails = `DELETE FROM emails WHERE project_id = $1 AND email = ANY ($2)`
-	insertEmails = `INSERT INTO emails (project_id, email, user_id) SELECT $1, r.e, r.u FROM unnest($2::TEXT[], $3::TEXT[]) AS r(e, u)
+	lockEmails = `SELECT email, user_id FROM emails WHERE project_id = $1 AND email = ANY ($2) ORDER BY email FOR UPDATE`
+	// transactionTime is what now() is throughout a transaction, and so the updated_at of the rows that it writes.
+	transactionTime = `SELECT now()`
+	deleteEmails    = `DELETE FROM emails WHERE project_id = $1 AND email = ANY ($2)`
+	insertEmails    = `INSERT INTO emails (project_id, email, user_id) SELECT $1, r.e, r.u FROM unnest($2::TEXT[], $3::TEXT[]) AS r(e, u)
 		ON CONFLICT (project_id, email) DO UPDATE SET user_id = excluded.user_id`
 )
 
@@ -40,8 +43,8 @@ func putUsersStatement(d *dialect) string {
 func (s *Store) PutUsers(ctx context.Context, project string, updates []profile.Update) (hlc.Timestamp, []profile.ItemError, error) {
 	own, cancel := context.WithTimeout(ctx, s.cfg.WriteTimeout)
 	defer cancel()
-	var put *userBatch
-	stamp, err := s.transaction(own, func(ctx context.Context, tx pgx.Tx) error {
+	var put, sent *userBatch // sent came as far as its commit
+	stamp, err := s.doubtful(own, func(ctx context.Context, tx pgx.Tx, doubt bool) error {
 		put = newUserBatch(project, updates)
 		if len(put.users) == 0 {
 			return nil
@@ -49,8 +52,18 @@ func (s *Store) PutUsers(ctx context.Context, project string, updates []profile.
 		if err := put.read(ctx, tx); err != nil {
 			return err
 		}
+		if doubt && sent != nil {
+			if done, err := sent.happened(put); done || err != nil {
+				put = sent
+				return err
+			}
+		}
 		put.merge(updates)
-		return put.write(ctx, tx, s)
+		if err := put.write(ctx, tx, s); err != nil {
+			return err
+		}
+		sent = put
+		return nil
 	})
 	if err != nil {
 		return hlc.Timestamp{}, nil, outcome(ctx, "put users", err)
@@ -77,12 +90,32 @@ type userBatch struct {
 	holders map[string]string         // address → user; what is stored, or what an earlier item made of it; "" is nobody
 	moved   map[string]bool           // addresses given or given up
 	refused []profile.ItemError
+	began   time.Time            // the transaction's time
+	found   map[string]time.Time // by id: when the stored rows were updated
+}
+
+// happened decides, by what a later try has read, whether this one was committed. One that was must not be repeated, for others may have written since, and one
+// write would take effect twice. When only others' writes are to be seen nobody can tell: ErrAmbiguous.
+func (p *userBatch) happened(later *userBatch) (done bool, err error) {
+	untouched := true
+	for id := range p.changed {
+		now := later.found[id]
+		if now.Equal(p.began) {
+			return true, nil
+		}
+		untouched = untouched && now.Equal(p.found[id])
+	}
+	if !untouched {
+		return false, fmt.Errorf("%w: others have written since", ErrAmbiguous)
+	}
+	return false, nil
 }
 
 func newUserBatch(project string, updates []profile.Update) *userBatch {
 	p := &userBatch{
 		project: project, invalid: make(map[int]profile.ItemError), rows: make(map[string]*user, len(updates)), changed: make(map[string]bool),
 		holders: make(map[string]string), moved: make(map[string]bool),
+		found: make(map[string]time.Time),
 	}
 	for i := range updates {
 		u := &updates[i]
@@ -139,15 +172,17 @@ func checkUpdate(u *profile.Update) *profile.ItemError {
 // read loads and locks what the batch changes.
 func (p *userBatch) read(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
+	batch.Queue(transactionTime).QueryRow(func(row pgx.Row) error { return row.Scan(&p.began) })
 	batch.Queue(lockUsers, p.project, p.users).Query(func(rows pgx.Rows) error {
 		var id, email, zone string
 		var attrs, consent []byte
-		_, err := pgx.ForEachRow(rows, []any{&id, &attrs, &consent, &email, &zone}, func() error {
+		var updated time.Time
+		_, err := pgx.ForEachRow(rows, []any{&id, &attrs, &consent, &email, &zone, &updated}, func() error {
 			u := &user{attrs: decodeAttributes(attrs), consent: decodeConsent(consent), email: email, zone: zone}
 			if u.consent == nil {
 				u.consent = make(map[string]bool)
 			}
-			p.rows[id] = u
+			p.rows[id], p.found[id] = u, updated
 			return nil
 		})
 		return err

@@ -75,10 +75,19 @@ func wait(ctx context.Context, d time.Duration) bool {
 // errCommitLost marks an error of the commit itself, after which nobody knows what happened.
 var errCommitLost = errors.New("the answer to the commit was lost")
 
-// transaction runs work in a transaction and returns a stamp at or above the commit's. work may run several times.
+// transaction runs work in a transaction and returns a stamp at or above the commit's. work may run several times, also after a commit that happened: it must
+// not matter, whoever wrote in between.
 func (s *Store) transaction(ctx context.Context, work func(ctx context.Context, tx pgx.Tx) error) (stamp string, err error) {
+	return s.doubtful(ctx, func(ctx context.Context, tx pgx.Tx, _ bool) error { return work(ctx, tx) })
+}
+
+// doubtful is transaction for work to which it matters: doubt is true when the try before may have been committed.
+func (s *Store) doubtful(ctx context.Context, work func(ctx context.Context, tx pgx.Tx, doubt bool) error) (stamp string, err error) {
+	doubt := false
 	err = s.again(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
-		if err := s.attempt(ctx, conn, work); err != nil {
+		err := s.attempt(ctx, conn, func(ctx context.Context, tx pgx.Tx) error { return work(ctx, tx, doubt) })
+		doubt = doubt || err == nil || errors.Is(err, errCommitLost) || classify(err) == faultAmbiguous
+		if err != nil {
 			return err
 		}
 		// The commit is known to have happened. When only the stamp is missing, asking for it alone would do; but a repetition is as good, and
