@@ -12,7 +12,6 @@ import (
 type sender struct {
 	in      *rules.Input
 	channel string
-	zone    string
 	project *rules.Sending
 	own     *rules.Sending
 	rs      *rules.Ruleset

@@ -269,7 +269,7 @@ func TestMeaningTakesLittle(t *testing.T) {
 				best = min(best, time.Since(begun))
 			}
 			t.Logf("%v for %d characters", best, len(rule))
-			if best > 50*time.Millisecond {
+			if best > time.Second { // it takes milliseconds; what this is about grows exponentially, and a busy machine does not
 				t.Errorf("took %v", best)
 			}
 		})

@@ -70,7 +70,6 @@ type way struct {
 	follower *events.Follower
 	bus      *natsbus.Bus
 	judge    *judge
-	gaps     int // before the case began
 }
 
 func newWay(t *testing.T) *way {
