@@ -36,6 +36,7 @@ type cli struct {
 	Promotions promotionsCmd `cmd:"" help:"Keep promotions in files: check, test, compare and publish them."`
 	Explain    explainCmd    `cmd:"" help:"Say why a user does or does not qualify for a promotion."`
 	Precheck   precheckCmd   `cmd:"" help:"Ask which of a campaign's users may be sent a promotion, now."`
+	Audience   audienceCmd   `cmd:"" help:"Find out who of all users qualifies for a promotion."`
 	Keys       keysCmd       `cmd:"" help:"List, make, rotate and revoke the API keys of a project."`
 	Gen        genCmd        `cmd:"" help:"Write made-up users or user events as NDJSON."`
 	Bootstrap  bootstrapCmd  `cmd:"" help:"Make a CockroachDB cluster as a document declares it."`
