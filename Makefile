@@ -74,7 +74,7 @@ microbench: ## run the micro-benchmarks that stand beside the code (BENCH=regexp
 
 pgo: ## renew the profile that the build optimises by
 	@rm -rf $(BIN)/pgo
-	$(GO) run -pgo=off ./bench -scenarios hit -promotions 1000 -rounds 1 -span 10s -profile $(BIN)/pgo -out $(BIN)/pgo
+	$(GO) run -pgo=off ./bench -scenarios hit -promotions 1000 -rounds 1 -span 5s -profile $(BIN)/pgo -out $(BIN)/pgo
 	$(GO) tool pprof -proto $(BIN)/pgo/reused.pprof $(BIN)/pgo/computed.pprof > cmd/eligibility/default.pgo
 
 fuzz: ## run each fuzz target for FUZZTIME (30s)
