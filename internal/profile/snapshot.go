@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"sync/atomic"
 
 	"eligibility/internal/hlc"
 )
@@ -20,6 +21,8 @@ type Snapshot struct {
 	Found         bool // a profile row exists
 	Broken        bool // the stored row is not readable as JSON; every attribute is Invalid
 	Devices       int8 // devices of the user that take pushes: a token, and not disabled
+	// Derived is what a reader of snapshots makes of this one and wants to find again: a cache, which says nothing that the snapshot does not. It is always of one type.
+	Derived atomic.Value
 
 	states []State
 	cells  []uint64

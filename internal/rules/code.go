@@ -1,104 +1,113 @@
 package rules
 
 import (
+	"cmp"
 	"math"
 	"slices"
-	"strings"
 
-	"eligibility/internal/profile"
 )
 
-// code is the formulas of rules that are asked together, for decisions: the nodes of their trees in one array, each followed by all that is below it. It says what
+// code is what the rows of a block leave open of its rules, for decisions: the nodes of their formulas in one array, each followed by all that is below it. It says what
 // the formula's truth does, and looks at the parts of a junction in the order in which they are cheap and likely to settle it.
 type code struct {
-	starts   []int32 // of each rule: its first node
-	nodes    []node
-	text     string     // the constants, one after the other
-	spans    []span     // of text: those of lists of constants
-	literals []*literal // of nodeOther
+	starts []int32 // of each rule: its first node; then the end
+	nodes  []node
+	sets   []classSet // of nodeSet
+	values values
 }
 
-// node is 32 bytes, so that two fill a cache line.
+// node is 8 bytes, so that a cache line has those of several rules.
 type node struct {
-	kind   nodeKind
-	test   test
-	want   bool
-	from   sourceFrom
-	size   int32  // in nodes, with what is below
-	slot   int32  // of the attribute or event type
-	aux    uint32 // where a text begins; the index of a literal; of a list of texts, the first of spans
-	number uint64 // the constant's bits, a text's length, or how many texts
-	window int64  // of nodeCount
+	kind      nodeKind
+	low, high uint8 // the first and last class or count that makes it hold
+	timeless  bool  // and settled by classes: so is all that is below
+	at        uint32
 }
 
 type nodeKind uint8
 
 const (
-	nodeAnd nodeKind = iota
-	nodeOr
-	nodeText   // text test constant
-	nodeOneOf  // text in constants
-	nodeMember // constant in user.list
-	nodeBool
-	nodeInt
-	nodeDouble
-	nodeWholeDouble // a whole number compared as a double
-	nodeHas
-	nodeCount
-	nodeOther
+	nodeAnd     nodeKind = iota // at is its size in nodes, with what is below
+	nodeOr                      // the same
+	nodeIn                      // the class on axis at lies in [low, high]
+	nodeOut                     // there is a class on axis at and it lies outside of [low, high]
+	nodeFact                    // as nodeIn, of what is never an error
+	nodeSet                     // the class on axis at is in sets[low + 256·high]
+	nodeMember                  // the list on axis at has class low
+	nodeStranger                // there is a list on axis at and it has not class low
+	nodeCount                   // the events in window at are from low to high; high is mostCounted for no end
+	nodeValue                   // values says
 )
+
+// mostCounted is up to which number of events a nodeCount compares; as its high it stands for any number.
+const mostCounted = math.MaxUint8
 
 // coder makes code.
 type coder struct {
 	code
-	text strings.Builder
-	at   map[string]span // of text
+	coding *coding
+	values valueCoder
 }
 
-// Ranks of nodes. A candidate passed the screens, so that what an axis sees whole is nearly always true of it, and alternatives over several axes are what
+// Ranks of nodes. A candidate passed the rows, so that what an axis sees whole is not asked again, and alternatives over several axes are what
 // most candidates fail by. What depends on time comes late since its failing settles nothing while something else may fail for good, the interpreter last.
 const (
-	rankJunction = iota
-	rankPlain
+	rankPlain = iota
+	rankValue
 	rankWindow
 	rankInterpreted
 )
 
-func newCode(rules []*Rule) code {
-	c := coder{at: make(map[string]span)}
+func newCode(c *coding, rules []*Rule) code {
+	made := coder{coding: c, values: valueCoder{at: make(map[string]span)}}
 	for _, r := range rules {
-		c.starts = append(c.starts, int32(len(c.nodes)))
-		c.add(&r.formula)
+		made.starts = append(made.starts, int32(len(made.nodes)))
+		made.parts(c.rest(r))
 	}
+	made.starts = append(made.starts, int32(len(made.nodes)))
 	return code{
-		starts: slices.Clip(c.starts), nodes: slices.Clip(c.nodes), text: c.text.String(), spans: slices.Clip(c.spans), literals: slices.Clip(c.literals),
+		starts: slices.Clip(made.starts), nodes: slices.Clip(made.nodes), sets: slices.Clip(made.sets), values: made.values.made(),
 	}
 }
 
-func (c *coder) add(f *formula) {
+// parts adds the nodes of parts of one junction in the order in which they are looked at.
+func (c *coder) parts(kids []*formula) (timeless bool) {
+	timeless = true
+	kids = slices.Clone(kids)
+	slices.SortStableFunc(kids, func(x, y *formula) int { return cmp.Or(c.rank(x)-c.rank(y), len(x.kids)-len(y.kids)) })
+	for _, kid := range kids {
+		if !c.add(kid) {
+			timeless = false
+		}
+	}
+	return timeless
+}
+
+// add returns whether time changes nothing of the formula and classes settle it.
+func (c *coder) add(f *formula) (timeless bool) {
 	at := len(c.nodes)
 	if f.op == opLiteral {
-		c.nodes = append(c.nodes, c.literal(f))
-		return
+		n := c.literal(f)
+		n.timeless = n.kind < nodeCount
+		c.nodes = append(c.nodes, n)
+		return n.timeless
 	}
 	kind := nodeOr
 	if f.op == opAnd {
 		kind = nodeAnd
 	}
-	c.nodes = append(c.nodes, node{kind: kind})
 	kids := make([]*formula, len(f.kids))
 	for i := range f.kids {
 		kids[i] = &f.kids[i]
 	}
-	slices.SortStableFunc(kids, func(x, y *formula) int { return x.rank() - y.rank() })
-	for _, kid := range kids {
-		c.add(kid)
-	}
-	c.nodes[at].size = int32(len(c.nodes) - at)
+	c.nodes = append(c.nodes, node{kind: kind})
+	timeless = c.parts(kids)
+	c.nodes[at].at, c.nodes[at].timeless = uint32(len(c.nodes)-at), timeless
+	return timeless
 }
 
 // rank of a junction is that of its latest part.
-func (f *formula) rank() int {
+func (c *coder) rank(f *formula) int {
 	if f.op == opLiteral {
 		switch {
 		case f.lit.typed == nil:
@@ -106,95 +115,109 @@ func (f *formula) rank() int {
 		case len(f.lit.edges) > 0:
 			return rankWindow
 		}
-		return rankPlain
-	}
-	latest := rankJunction
-	for i := range f.kids {
-		if rank := f.kids[i].rank(); rank > rankPlain {
-			latest = max(latest, rank)
+		if _, ok := c.element(f); ok {
+			return rankPlain
 		}
+		if _, _, ok := c.classed(f); ok {
+			return rankPlain
+		}
+		return rankValue
+	}
+	latest := rankPlain
+	for i := range f.kids {
+		latest = max(latest, c.rank(&f.kids[i]))
 	}
 	return latest
 }
 
+// literal is the node of a literal: of its class when that settles it, of a window when that is all it asks, else of its value.
 func (c *coder) literal(f *formula) node {
-	n := node{want: f.want, size: 1}
-	timeless := len(f.lit.edges) == 0
-	switch l := f.lit.typed.(type) {
-	case comparison[string]:
-		if timeless {
-			return c.withText(n, nodeText, l.from, l.test, l.constant)
-		}
-	case oneOf:
-		if timeless {
-			n.aux = uint32(len(c.spans))
-			for _, constant := range l.constants {
-				c.spans = append(c.spans, c.constant(constant))
-			}
-			return n.of(nodeOneOf, l.from, equals, uint64(len(l.constants)))
-		}
-	case contains:
-		if timeless {
-			return c.withText(n, nodeMember, source{slot: l.slot}, equals, l.constant)
-		}
-	case isBool:
-		if timeless {
-			n.want = f.want == l.want
-			// An error stays one: it is neither value.
-			return n.of(nodeBool, l.from, equals, 0)
-		}
-	case comparison[int64]:
-		if timeless {
-			return n.of(nodeInt, l.from, l.test, uint64(l.constant))
-		}
-	case comparison[float64]:
-		if timeless && l.from.kind == profile.Double {
-			return n.of(nodeDouble, l.from, l.test, math.Float64bits(l.constant))
-		}
-		if timeless {
-			return n.of(nodeWholeDouble, l.from, l.test, math.Float64bits(l.constant))
-		}
-	case has:
-		if timeless && len(l) == 1 {
-			return n.of(nodeHas, source{slot: l[0]}, equals, 0)
-		}
-	case countComparison:
-		if edge, ok := onlyEdge(f.lit).(windowEdge); ok && edge == (windowEdge{slot: l.slot, window: l.window}) {
-			n = n.of(nodeCount, source{slot: l.slot}, l.test, uint64(l.constant))
-			n.window = l.window
-			return n
-		}
+	if n, ok := c.element(f); ok {
+		return n
 	}
-	n.kind, n.aux = nodeOther, uint32(len(c.literals))
-	c.literals = append(c.literals, f.lit)
-	return n
-}
-
-func onlyEdge(l *literal) edge {
-	if len(l.edges) != 1 {
-		return nil
+	if at, set, ok := c.classed(f); ok {
+		return c.inClasses(at, set)
 	}
-	return l.edges[0]
+	if n, ok := c.counted(f); ok {
+		return n
+	}
+	return node{kind: nodeValue, at: c.values.add(f)}
 }
 
-func (n node) of(kind nodeKind, from source, op test, number uint64) node {
-	n.kind, n.from, n.slot, n.test, n.number = kind, from.from, int32(from.slot), op, number
-	return n
+// classed is the classes of an axis in which the literal holds, when these settle it.
+func (c *coder) classed(f *formula) (at int, set classSet, ok bool) {
+	lit, key, ok := f.screened()
+	if !ok || key.kind == axisMember {
+		return 0, classSet{}, false
+	}
+	if at, ok = c.coding.at[key]; !ok || !c.coding.axes[at].exact(lit, f.want) {
+		return 0, classSet{}, false
+	}
+	return at, lit.classes(&c.coding.axes[at], f.want), true
 }
 
-func (c *coder) withText(n node, kind nodeKind, from source, op test, text string) node {
-	at := c.constant(text)
-	n.aux = uint32(at.from)
-	return n.of(kind, from, op, uint64(at.to-at.from))
+func (c *coder) inClasses(at int, set classSet) node {
+	if low, high, ok := set.run(); ok {
+		if c.coding.axes[at].kind == axisState {
+			return node{kind: nodeFact, low: low, high: high, at: uint32(at)}
+		}
+		return node{kind: nodeIn, low: low, high: high, at: uint32(at)}
+	}
+	if low, high, ok := presentClass.but(set).run(); ok && !set.has(classNone) {
+		return node{kind: nodeOut, low: low, high: high, at: uint32(at)}
+	}
+	i := slices.Index(c.sets, set)
+	if i < 0 {
+		i = len(c.sets)
+		c.sets = append(c.sets, set)
+	}
+	return node{kind: nodeSet, low: uint8(i), high: uint8(i >> 8), at: uint32(at)}
 }
 
-// constant is where the text stands; each stands once.
-func (c *coder) constant(text string) span {
-	at, ok := c.at[text]
+// element is the node of one element of a list that has a class of its own.
+func (c *coder) element(f *formula) (node, bool) {
+	l, ok := f.lit.typed.(contains)
 	if !ok {
-		at = span{from: c.text.Len(), to: c.text.Len() + len(text)}
-		c.text.WriteString(text)
-		c.at[text] = at
+		return node{}, false
 	}
-	return at
+	_, key, _ := f.screened()
+	at, ok := c.coding.at[key]
+	if !ok {
+		return node{}, false
+	}
+	class := c.coding.axes[at].symbol(l.constant)
+	n := node{kind: nodeMember, low: class, at: uint32(at)}
+	if !f.want {
+		n.kind = nodeStranger
+	}
+	return n, class < classCoarse
+}
+
+// counted is the node of a comparison of the events in a window.
+func (c *coder) counted(f *formula) (node, bool) {
+	l, ok := f.lit.typed.(countComparison)
+	if !ok {
+		return node{}, false
+	}
+	window := windowEdge{slot: l.slot, window: l.window}
+	at, ok := c.coding.counted[window]
+	if !ok || len(f.lit.edges) != 1 || f.lit.edges[0] != edge(window) || l.constant >= mostCounted {
+		return node{}, false
+	}
+	low, high, ok := countsOf(l.test, l.constant, f.want)
+	return node{kind: nodeCount, low: low, high: high, at: uint32(at)}, ok
+}
+
+// countsOf is the numbers for which "n test constant" is want, the constant being below mostCounted; false when they are no range.
+func countsOf(op test, constant int64, want bool) (low, high uint8, ok bool) {
+	n := 0
+	for count := range mostCounted + 1 {
+		if ordered(int64(count), op, constant) == want {
+			if n++; n == 1 {
+				low = uint8(count)
+			}
+			high = uint8(count)
+		}
+	}
+	return low, high, n > 0 && int(high)-int(low)+1 == n
 }

@@ -1,33 +1,51 @@
 package rules
 
-import (
-	"math"
-	"slices"
-	"strings"
+import "math"
 
-	"eligibility/internal/profile"
-)
-
-// truth is the truth of the formula that the code was made of, at the node. s remembers what was asked before for the same question.
-func (c *code) truth(at int32, in *Input, s *Scratch) (holds bool, until int64, failed bool) {
-	n := &c.nodes[at]
-	if n.kind > nodeOr {
-		value, until := c.literal(n, in, s)
-		return value.is(n.want), until, value == isError
-	}
-	decisive := n.kind == nodeOr
-	least, latest := Forever, int64(math.MinInt64)
-	settled, plain := false, false // as in formula.truth
-	for kid, end := at+1, at+n.size; kid < end; kid += c.nodes[kid].size {
-		var holds, failed bool
-		var until int64
-		if k := &c.nodes[kid]; k.kind > nodeOr {
-			var value outcome
-			value, until = c.literal(k, in, s)
-			holds, failed = value.is(k.want), value == isError
-		} else {
-			holds, until, failed = c.truth(kid, in, s)
+// truth is whether what the rows leave open of a candidate's rule holds, until when, exclusive, passing time alone cannot change that, and whether what was seen to keep it from
+// holding could not be evaluated, as formula.truth has it. s remembers what was asked before for the same question.
+func (c *code) truth(lane int, in *Input, s *Scratch) (holds bool, until int64, failed bool) {
+	at, end := c.starts[lane], c.starts[lane+1]
+	for at < end { // what classes settle comes first, and most candidates fail by it
+		n := &c.nodes[at]
+		if !n.timeless {
+			return c.junction(at, end, false, in, s)
 		}
+		if holds, failed := c.timeless(at, s); !holds {
+			return false, Forever, failed
+		}
+		at += n.size()
+	}
+	return true, Forever, false
+}
+
+// junction is the truth of the nodes from at to end, joined by OR when decisive is set and else by AND.
+func (c *code) junction(at, end int32, decisive bool, in *Input, s *Scratch) (holds bool, until int64, failed bool) {
+	least, latest := Forever, int64(math.MinInt64)
+	settled, plain := false, false
+	for at < end {
+		n := &c.nodes[at]
+		var holds, failed bool
+		if n.timeless {
+			holds, failed = c.timeless(at, s)
+			if holds == decisive {
+				return decisive, Forever, !decisive && failed && !plain
+			}
+			until = Forever
+		} else {
+			switch n.kind {
+			case nodeCount:
+				holds, until, failed = n.counts(in, s)
+			case nodeValue:
+				v := &c.values.list[n.at]
+				var value outcome
+				value, until = c.values.ask(v, in, s)
+				holds, failed = value.is(v.want), value == isError
+			default:
+				holds, until, failed = c.junction(at+1, at+int32(n.at), n.kind == nodeOr, in, s)
+			}
+		}
+		at += n.size()
 		plain = plain || !holds && !failed
 		if holds == decisive {
 			settled = true
@@ -44,100 +62,66 @@ func (c *code) truth(at int32, in *Input, s *Scratch) (holds bool, until int64, 
 	return !decisive, least, decisive && !plain
 }
 
-// literal is the CEL value of a literal, and until when it stays so.
-func (c *code) literal(n *node, in *Input, s *Scratch) (outcome, int64) {
+// size is in nodes, with what is below.
+func (n *node) size() int32 {
+	if n.kind <= nodeOr {
+		return int32(n.at)
+	}
+	return 1
+}
+
+// timeless is the truth of a node that classes settle.
+func (c *code) timeless(at int32, s *Scratch) (holds, failed bool) {
+	n := &c.nodes[at]
+	if n.kind > nodeOr {
+		return c.class(n, s)
+	}
+	decisive, plain := n.kind == nodeOr, false
+	for kid, end := at+1, at+int32(n.at); kid < end; {
+		k := &c.nodes[kid]
+		if k.kind > nodeOr {
+			holds, failed = c.class(k, s)
+			kid++
+		} else {
+			holds, failed = c.timeless(kid, s)
+			kid += int32(k.at)
+		}
+		plain = plain || !holds && !failed
+		if holds == decisive {
+			return decisive, !decisive && !plain
+		}
+	}
+	return !decisive, decisive && !plain
+}
+
+// class is the truth of a node about one axis.
+func (c *code) class(n *node, s *Scratch) (holds, failed bool) {
+	class := s.classes[n.at]
 	switch n.kind {
-	case nodeText:
-		got, ok := n.text(in)
-		if !ok {
-			return isError, Forever
-		}
-		return outcomeOf(ordered(got, n.test, c.constant(n))), Forever
-	case nodeOneOf:
-		got, ok := n.text(in)
-		if !ok {
-			return isError, Forever
-		}
-		return outcomeOf(c.among(n, got)), Forever
+	case nodeIn:
+		holds = class-uint16(n.low) <= uint16(n.high-n.low)
+	case nodeFact:
+		return class-uint16(n.low) <= uint16(n.high-n.low), false
+	case nodeOut:
+		holds = class != classNone && class-uint16(n.low) > uint16(n.high-n.low)
+	case nodeSet:
+		set := &c.sets[uint16(n.low)|uint16(n.high)<<8]
+		holds = set[class>>6]&(1<<(class&63)) != 0
 	case nodeMember:
-		return c.member(n, in), Forever
-	case nodeHas:
-		return outcomeOf(in.Snapshot.State(int(n.slot)) != profile.Absent), Forever
-	case nodeCount:
-		return n.count(in, s)
-	case nodeOther:
-		return s.ask(c.literals[n.aux], in)
-	}
-	bits, ok := n.bits(in)
-	if !ok {
-		return isError, Forever
-	}
-	switch n.kind {
-	case nodeBool:
-		return outcomeOf(bits != 0), Forever
-	case nodeInt:
-		return outcomeOf(ordered(int64(bits), n.test, int64(n.number))), Forever
-	case nodeWholeDouble:
-		return outcomeOf(ordered(float64(int64(bits)), n.test, math.Float64frombits(n.number))), Forever
+		holds = class != noList && s.has(class, n.low)
 	default:
-		return outcomeOf(ordered(math.Float64frombits(bits), n.test, math.Float64frombits(n.number))), Forever
+		holds = class != noList && !s.has(class, n.low)
 	}
+	return holds, !holds && class == classNone
 }
 
-func (n *node) text(in *Input) (string, bool) {
-	if n.from == fromUser {
-		if in.Snapshot.State(int(n.slot)) != profile.Present {
-			return "", false
-		}
-		return in.Snapshot.String(int(n.slot)), true
+// counts is the truth of a node about the events in a window, which are counted once for a question. Of a window that the store cut, the count is the least that it may be.
+func (n *node) counts(in *Input, s *Scratch) (holds bool, until int64, failed bool) {
+	w := s.window(int(n.at), in)
+	holds = w.count >= n.low && w.count <= n.high
+	if w.cut {
+		holds = w.count >= n.low && n.high == mostCounted
+		failed = !holds && w.count <= n.high
 	}
-	return source{from: n.from, slot: int(n.slot)}.readText(in)
-}
-
-func (n *node) bits(in *Input) (uint64, bool) {
-	if n.from == fromUser {
-		if in.Snapshot.State(int(n.slot)) != profile.Present {
-			return 0, false
-		}
-		return uint64(in.Snapshot.Int(int(n.slot))), true
-	}
-	return source{from: n.from, slot: int(n.slot)}.bits(in)
-}
-
-// fewTexts is up to how many texts going through them is faster than to halve.
-const fewTexts = 8
-
-func (c *code) among(n *node, got string) bool {
-	spans := c.spans[n.aux : n.aux+uint32(n.number)]
-	if len(spans) > fewTexts {
-		_, found := slices.BinarySearchFunc(spans, got, func(s span, got string) int { return strings.Compare(c.text[s.from:s.to], got) })
-		return found
-	}
-	for _, s := range spans {
-		if c.text[s.from:s.to] == got {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *code) constant(n *node) string { return c.text[n.aux : uint64(n.aux)+n.number] }
-
-func (c *code) member(n *node, in *Input) outcome {
-	if in.Snapshot.State(int(n.slot)) != profile.Present {
-		return isError
-	}
-	list, constant := in.Snapshot.Values(int(n.slot)), c.constant(n)
-	for i := range list.Len() {
-		if list.String(i) == constant {
-			return isTrue
-		}
-	}
-	return isFalse
-}
-
-// count is the comparison of the number of events in a window, which is counted once for a question.
-func (n *node) count(in *Input, s *Scratch) (outcome, int64) {
-	w := s.window(n.slot, n.window, in)
-	return countedOutcome(w.count, w.cut, n.test, int64(n.number)), w.until
+	return holds, w.until, failed
 }

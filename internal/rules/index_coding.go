@@ -1,174 +1,256 @@
 package rules
 
-import "slices"
+import (
+	"maps"
+	"math"
+	"slices"
+)
 
-// coding is the axes of a ruleset, in an order that blocks refer to. It is immutable; a publish that needs an axis more makes a longer one, in which
-// the axes that were there keep their places and their cuts, so that blocks built before stay good.
+// coding is the axes of a ruleset and the windows that its rules count in, in an order that blocks refer to. It is immutable; a publish that needs more of either, or a
+// text that has no symbol yet, makes a longer one, in which everything keeps its place, so that blocks built before stay good.
 type coding struct {
-	axes  []axis
-	at    map[axisKey]int
-	rules int     // how many rules the cuts were chosen for
-	root  *coding // the first of those that this one extends; itself when it extends none
+	axes    []axis
+	at      map[axisKey]int
+	asked   []int // of axes, those that look at the request
+	lists   int   // of axes, how many are lists
+	windows []windowEdge // by place, what a node counts
+	counted map[windowEdge]int
+	rules   int     // how many rules the cuts were chosen for
+	loose   int     // comparisons with numbers that came later and lie between the cuts
+	root    *coding // the first of those that this one extends; itself when it extends none
 }
 
-// recodeSlack is by how much a ruleset may grow before the cuts are chosen anew: twice the rules, and so many.
+// recodeSlack is by how much a ruleset may grow before the cuts are chosen anew: twice the rules, and so many; and how many comparisons may lie between them beside a
+// quarter of the rules.
 const recodeSlack = 64
 
-// newCoding makes the axes that the rules ask for, or extends prev by those that it lacks. fresh has all of rules that prev may not cover.
+// Bounds of a coding. What lies beyond them is evaluated without it.
+const (
+	maxWindows = 1 << 10
+	maxLists   = 128
+)
+
+// newCoding makes the axes that the rules ask for, or extends prev by what it lacks. fresh has all of rules that prev may not cover.
 func newCoding(prev *coding, rules, fresh []*Rule) *coding {
-	c := &coding{at: make(map[axisKey]int), rules: len(rules)}
-	c.root = c
-	if prev != nil && len(rules) <= 2*prev.rules+recodeSlack {
+	if prev != nil && len(rules) <= 2*prev.rules+recodeSlack && prev.loose <= prev.rules/4+recodeSlack {
 		if prev.covers(fresh) {
 			return prev
 		}
-		c.axes, c.rules, c.root = slices.Clone(prev.axes), prev.rules, prev.root
-		for i := range c.axes {
-			c.at[c.axes[i].axisKey] = i
+		c := &coding{
+			axes: slices.Clone(prev.axes), at: maps.Clone(prev.at), asked: slices.Clip(prev.asked), lists: prev.lists,
+			windows: slices.Clip(prev.windows), counted: maps.Clone(prev.counted), rules: prev.rules, loose: prev.loose, root: prev.root,
 		}
+		c.add(fresh)
+		return c
 	}
-	kept := len(c.axes)
-	ints, doubles := make(map[int][]int64), make(map[int][]float64)
-	for _, r := range rules {
-		r.formula.literals(func(f *formula, lit screened, key axisKey) {
-			at, ok := c.at[key]
-			if !ok {
-				at = len(c.axes)
-				c.at[key] = at
-				c.axes = append(c.axes, axis{axisKey: key})
-			}
-			if at < kept {
-				return
-			}
-			switch l := lit.(type) {
-			case comparison[int64]:
-				ints[at] = append(ints[at], edgesOfInt(l)...)
-			case comparison[float64]:
-				if key.kind == axisInt {
-					if n := int64(l.constant); l.constant > -1<<62 && l.constant < 1<<62 {
-						ints[at] = append(ints[at], n, n+1)
-					}
-				} else {
-					doubles[at] = append(doubles[at], l.constant)
-				}
-			}
-		})
-	}
-	for at, constants := range ints {
-		c.axes[at].ints = cutsOf(constants)
-	}
-	for at, constants := range doubles {
-		c.axes[at].doubles = cutsOf(constants)
-	}
+	c := &coding{at: make(map[axisKey]int), counted: make(map[windowEdge]int), rules: len(rules)}
+	c.root = c
+	c.add(rules)
 	return c
 }
 
-// extends reports whether blocks made with prev are good with c.
-func (c *coding) extends(prev *coding) bool { return prev != nil && c.root == prev.root }
-
-// edgesOfInt is where the comparison changes its value.
-func edgesOfInt(c comparison[int64]) []int64 {
-	switch next := c.constant + 1; {
-	case next < c.constant, c.test == less, c.test == greaterEquals:
-		return []int64{c.constant}
-	case c.test == greater, c.test == lessEquals:
-		return []int64{next}
-	default:
-		return []int64{c.constant, next}
+// add makes room for what the rules ask for.
+func (c *coding) add(rules []*Rule) {
+	kept := len(c.axes)
+	own := make(map[int]bool) // axes whose symbols are this coding's to write
+	ints, doubles := make(map[int][]int64), make(map[int][]float64)
+	for _, r := range rules {
+		r.formula.typed(func(f *formula) {
+			if l, ok := f.lit.typed.(countComparison); ok {
+				c.addWindow(windowEdge{slot: l.slot, window: l.window})
+			}
+			lit, ok := f.lit.typed.(screened)
+			if !ok {
+				return
+			}
+			key, ok := lit.axis(f.want)
+			if !ok {
+				return
+			}
+			at, ok := c.addAxis(key)
+			if !ok {
+				return
+			}
+			if texts := symbolsOf(lit); len(texts) > 0 {
+				c.axes[at].addSymbols(texts, own[at])
+				own[at] = true
+			}
+			whole, halves := placesOf(lit, key.kind)
+			if at >= kept {
+				ints[at], doubles[at] = append(ints[at], whole...), append(doubles[at], halves...)
+			} else if !c.axes[at].cutAt(whole, halves) {
+				c.loose++
+			}
+		})
+	}
+	for at, places := range ints {
+		c.axes[at].ints = cutsOf(places)
+	}
+	for at, places := range doubles {
+		c.axes[at].doubles = cutsOf(places)
 	}
 }
 
-// covers reports whether every axis that the rules ask for is there.
-func (c *coding) covers(rules []*Rule) bool {
-	for _, r := range rules {
-		for _, key := range r.axes {
-			if _, ok := c.at[key]; !ok {
-				return false
+// addAxis is the place of an axis, made where there is none yet; false when there is no room for it.
+func (c *coding) addAxis(key axisKey) (at int, ok bool) {
+	if at, ok := c.at[key]; ok {
+		return at, true
+	}
+	if key.kind == axisMember {
+		if c.lists == maxLists {
+			return 0, false
+		}
+		c.lists++
+	}
+	at = len(c.axes)
+	if key.asked() {
+		c.asked = append(c.asked, at)
+	}
+	c.at[key] = at
+	c.axes = append(c.axes, axis{axisKey: key})
+	return at, true
+}
+
+func (c *coding) addWindow(w windowEdge) {
+	if _, ok := c.counted[w]; !ok && len(c.windows) < maxWindows {
+		c.counted[w] = len(c.windows)
+		c.windows = append(c.windows, w)
+	}
+}
+
+// addSymbols gives classes to texts that have none, while there are some; the map is copied first unless it is the caller's own.
+func (a *axis) addSymbols(texts []string, own bool) {
+	for _, text := range texts {
+		if _, ok := a.symbols[text]; ok || len(a.symbols) == maxSymbols {
+			continue
+		}
+		if !own {
+			if a.symbols = maps.Clone(a.symbols); a.symbols == nil {
+				a.symbols = make(map[string]uint8)
 			}
+			own = true
+		}
+		a.symbols[text] = uint8(1 + len(a.symbols))
+	}
+}
+
+// symbolsOf is the texts that a literal tells apart.
+func symbolsOf(lit screened) []string {
+	switch l := lit.(type) {
+	case comparison[string]:
+		if l.test == equals || l.test == notEquals {
+			return []string{l.constant}
+		}
+	case oneOf:
+		return l.constants
+	case contains:
+		return []string{l.constant}
+	}
+	return nil
+}
+
+// placesOf is where among numbers the literal changes its value.
+func placesOf(lit screened, kind axisKind) (ints []int64, doubles []float64) {
+	switch l := lit.(type) {
+	case comparison[int64]:
+		return placesAround(l.test, l.constant, l.constant+1, l.constant == math.MaxInt64), nil
+	case comparison[float64]:
+		if kind == axisDouble {
+			next := math.Nextafter(l.constant, math.Inf(1))
+			return nil, placesAround(l.test, l.constant, next, next == l.constant)
+		}
+		if n := int64(l.constant); l.constant > -1<<62 && l.constant < 1<<62 {
+			return []int64{n, n + 1}, nil
+		}
+	}
+	return nil, nil
+}
+
+func placesAround[T int64 | float64](op test, constant, next T, greatest bool) []T {
+	switch {
+	case greatest, op == less, op == greaterEquals:
+		return []T{constant}
+	case op == greater, op == lessEquals:
+		return []T{next}
+	default:
+		return []T{constant, next}
+	}
+}
+
+// cutAt reports whether the axis has a cut at each of the places.
+func (a *axis) cutAt(ints []int64, doubles []float64) bool {
+	for _, place := range ints {
+		if _, ok := slices.BinarySearch(a.ints, place); !ok {
+			return false
+		}
+	}
+	for _, place := range doubles {
+		if _, ok := slices.BinarySearch(a.doubles, place); !ok && place == place {
+			return false
 		}
 	}
 	return true
 }
 
-// encode fills dst with the input's class on every axis; on an axisMember, with the set of its classes.
-func (c *coding) encode(in *Input, dst []uint32) []uint32 {
-	dst = slices.Grow(dst[:0], len(c.axes))[:len(c.axes)]
-	for i := range c.axes {
-		if a := &c.axes[i]; a.kind == axisMember {
-			dst[i] = uint32(a.members(in))
-		} else {
-			dst[i] = uint32(a.class(in))
+// extends reports whether blocks made with prev are good with c.
+func (c *coding) extends(prev *coding) bool { return prev != nil && c.root == prev.root }
+
+// covers reports whether the coding has all that the rules ask for.
+func (c *coding) covers(rules []*Rule) bool {
+	all := true
+	for _, r := range rules {
+		r.formula.typed(func(f *formula) { all = all && c.covered(f) })
+	}
+	return all
+}
+
+func (c *coding) covered(f *formula) bool {
+	if l, ok := f.lit.typed.(countComparison); ok {
+		if _, ok := c.counted[windowEdge{slot: l.slot, window: l.window}]; !ok && len(c.windows) < maxWindows {
+			return false
 		}
 	}
-	return dst
-}
-
-// screen is the classes of one axis in which a rule may hold.
-type screen struct {
-	axis int
-	set  classSet
-}
-
-// screens appends what the axes say about the rule: on each, the classes outside of which it cannot hold, whatever else is true.
-func (c *coding) screens(dst []screen, r *Rule) []screen {
-	for _, key := range r.axes {
-		at := c.at[key]
-		if set := r.formula.project(&c.axes[at]); set != everyClass {
-			dst = append(dst, screen{axis: at, set: set})
-		}
+	lit, ok := f.lit.typed.(screened)
+	if !ok {
+		return true
 	}
-	return dst
-}
-
-// project is the set of classes of one axis in which the formula may hold: literals that look elsewhere are taken to hold. An AND holds where all its
-// parts may, an OR where one may; this is exact about errors, since an error never holds. On an axisMember a user is in many classes: the set is of those of which
-// he must be in one, which for an AND that asks for several elements is the set of any of its parts.
-func (f *formula) project(a *axis) classSet {
-	if f.op == opLiteral {
-		if lit, ok := f.lit.typed.(screened); ok {
-			if key, ok := lit.axis(f.want); ok && key == a.axisKey {
-				return lit.classes(a, f.want)
+	key, ok := lit.axis(f.want)
+	if !ok {
+		return true
+	}
+	at, ok := c.at[key]
+	if !ok {
+		return key.kind == axisMember && c.lists == maxLists
+	}
+	a := &c.axes[at]
+	if len(a.symbols) < maxSymbols {
+		for _, text := range symbolsOf(lit) {
+			if _, ok := a.symbols[text]; !ok {
+				return false
 			}
 		}
-		return everyClass
 	}
-	if f.op == opAnd {
-		set := everyClass
-		for i := range f.kids {
-			if kid := f.kids[i].project(a); set == everyClass || a.kind != axisMember {
-				set &= kid
-			}
-		}
-		return set
-	}
-	set := classSet(0)
-	for i := range f.kids {
-		set |= f.kids[i].project(a)
-	}
-	return set
+	return a.cutAt(placesOf(lit, key.kind)) // what lies between cuts is counted by add
 }
 
-// literals calls with each literal that an axis can screen.
-func (f *formula) literals(with func(f *formula, lit screened, key axisKey)) {
+// typed calls with each literal that is evaluated without the interpreter.
+func (f *formula) typed(with func(*formula)) {
 	for i := range f.kids {
-		f.kids[i].literals(with)
+		f.kids[i].typed(with)
 	}
-	if f.op != opLiteral {
-		return
-	}
-	if lit, ok := f.lit.typed.(screened); ok {
-		if key, ok := lit.axis(f.want); ok {
-			with(f, lit, key)
-		}
+	if f.op == opLiteral && f.lit.typed != nil {
+		with(f)
 	}
 }
 
 // axesOf are the axes that the formula can be screened on, each once.
 func axesOf(f *formula) []axisKey {
 	var keys []axisKey
-	f.literals(func(_ *formula, _ screened, key axisKey) {
-		if !slices.Contains(keys, key) {
-			keys = append(keys, key)
+	f.typed(func(f *formula) {
+		if lit, ok := f.lit.typed.(screened); ok {
+			if key, ok := lit.axis(f.want); ok && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
 		}
 	})
 	return slices.Clip(keys)

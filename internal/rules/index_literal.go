@@ -11,7 +11,8 @@ import (
 type screened interface {
 	// axis is where the literal looks, for the truth value that is wanted; false when no class of any axis can rule it out.
 	axis(want bool) (axisKey, bool)
-	// classes is the set of classes in which the literal may have the value want, now or at any later time.
+	// classes is the set of classes in which the literal may have the value want, now or at any later time. A class that is in the sets of both values is one of which the
+	// literal has to be evaluated.
 	classes(a *axis, want bool) classSet
 }
 
@@ -38,26 +39,86 @@ func (s source) key() axisKey {
 	return axisKey{kind: kind, from: s}
 }
 
-const presentTexts = everyClass &^ (1 << classNone)
-
 func (c comparison[T]) axis(bool) (axisKey, bool) { return c.from.key(), true }
 
 func (c comparison[T]) classes(a *axis, want bool) classSet {
 	switch constant := any(c.constant).(type) {
 	case string:
-		if c.test == equals && want || c.test == notEquals && !want {
-			return 1 << textClass(constant)
+		switch {
+		case c.test != equals && c.test != notEquals:
+			return presentClass
+		case (c.test == equals) == want:
+			return oneClass(a.symbol(constant))
 		}
-		return presentTexts
+		return a.allBut(constant)
 	case int64:
-		return rangeClasses(a, func(lo, hi int64) bool { return mayBe(lo, hi, c.test, constant, want) })
+		prev, next := constant-1, constant+1
+		return rangeOf(c.test, want, len(a.ints), rank(a.ints, constant), rank(a.ints, prev), rank(a.ints, next), prev > constant, next < constant)
 	case float64:
 		if a.kind == axisInt { // the language compares them as doubles; to become one keeps the order
 			return rangeClasses(a, func(lo, hi int64) bool { return mayBe(float64(lo), float64(hi), c.test, constant, want) })
 		}
-		return doubleClasses(a, func(lo, hi float64) bool { return mayBe(lo, hi, c.test, constant, want) })
+		return doubleClasses(a, c.test, constant, want)
 	}
 	return everyClass
+}
+
+// allBut is the classes of texts that may be another than the constant.
+func (a *axis) allBut(constant string) classSet {
+	if class := a.symbol(constant); class < classCoarse {
+		return presentClass.but(oneClass(class))
+	}
+	return presentClass
+}
+
+// rangeOf is the classes of numbers, cut into so many, in which "v test constant" may be want: at is the constant's class, below and above those of the numbers next to
+// it, of which there are none where least or greatest is set.
+func rangeOf(op test, want bool, cuts int, at, below, above uint8, least, greatest bool) classSet {
+	if !want {
+		op = [...]test{equals: notEquals, notEquals: equals, less: greaterEquals, lessEquals: greater, greater: lessEquals, greaterEquals: less}[op]
+	}
+	first, last := classFirst, classFirst+cuts
+	switch op {
+	case equals:
+		return fromTo(int(at), int(at))
+	case greaterEquals:
+		return fromTo(int(at), last)
+	case lessEquals:
+		return fromTo(first, int(at))
+	case greater:
+		if greatest {
+			return classSet{}
+		}
+		return fromTo(int(above), last)
+	case less:
+		if least {
+			return classSet{}
+		}
+		return fromTo(first, int(below))
+	default:
+		out := fromTo(first, last)
+		if (least || below != at) && (greatest || above != at) {
+			out = out.but(oneClass(at))
+		}
+		return out
+	}
+}
+
+// doubleClasses is rangeOf with NaN, of which every comparison is false but that it is another.
+func doubleClasses(a *axis, op test, constant float64, want bool) classSet {
+	out := classSet{}
+	if ordered(math.NaN(), op, constant) == want {
+		out.add(classAny)
+	}
+	if constant != constant {
+		if ordered(0, op, constant) == want {
+			out = out.or(fromTo(classFirst, classFirst+len(a.doubles)))
+		}
+		return out
+	}
+	prev, next := math.Nextafter(constant, math.Inf(-1)), math.Nextafter(constant, math.Inf(1))
+	ranks := rangeOf(op, want, len(a.doubles), rank(a.doubles, constant), rank(a.doubles, prev), rank(a.doubles, next), prev == constant, next == constant)
+	return out.or(ranks)
 }
 
 // mayBe reports whether some v in [lo, hi] makes "v test constant" want. A comparison is monotone, so that the ends speak for all between.
@@ -79,7 +140,7 @@ func mayBe[T cmp.Ordered](lo, hi T, op test, constant T, want bool) bool {
 
 // rangeClasses is the set of the ranges of whole numbers that may passes.
 func rangeClasses(a *axis, may func(lo, hi int64) bool) classSet {
-	set, lo := classSet(1<<classAny), int64(math.MinInt64)
+	set, lo := classSet{}, int64(math.MinInt64)
 	for i := range len(a.ints) + 1 {
 		hi := int64(math.MaxInt64)
 		if i < len(a.ints) {
@@ -88,28 +149,10 @@ func rangeClasses(a *axis, may func(lo, hi int64) bool) classSet {
 			}
 		}
 		if may(lo, hi) {
-			set |= 1 << (classFirst + i)
+			set.add(uint8(classFirst + i))
 		}
 		if i < len(a.ints) {
 			lo = a.ints[i]
-		}
-	}
-	return set
-}
-
-// doubleClasses is the same for doubles, of which -0 and 0 are one.
-func doubleClasses(a *axis, may func(lo, hi float64) bool) classSet {
-	set, lo := classSet(1<<classAny), math.Inf(-1)
-	for i := range len(a.doubles) + 1 {
-		hi := math.Inf(1)
-		if i < len(a.doubles) {
-			hi = math.Nextafter(a.doubles[i], math.Inf(-1))
-		}
-		if may(lo, hi) {
-			set |= 1 << (classFirst + i)
-		}
-		if i < len(a.doubles) {
-			lo = a.doubles[i]
 		}
 	}
 	return set
@@ -119,29 +162,39 @@ func (f isBool) axis(bool) (axisKey, bool) { return f.from.key(), true }
 
 func (f isBool) classes(_ *axis, want bool) classSet {
 	if f.want == want {
-		return 1 << classTrue
+		return oneClass(classTrue)
 	}
-	return 1 << classFalse
+	return oneClass(classFalse)
 }
 
 func (o oneOf) axis(bool) (axisKey, bool) { return o.from.key(), true }
 
-func (o oneOf) classes(_ *axis, want bool) classSet {
-	if !want {
-		return presentTexts
+func (o oneOf) classes(a *axis, want bool) classSet {
+	set := presentClass
+	if want {
+		set = classSet{}
 	}
-	set := classSet(0)
 	for _, constant := range o.constants {
-		set |= 1 << textClass(constant)
+		if want {
+			set.add(a.symbol(constant))
+		} else {
+			set = set.and(a.allBut(constant))
+		}
 	}
 	return set
 }
 
-func (c contains) axis(want bool) (axisKey, bool) {
-	return axisKey{kind: axisMember, from: source{slot: c.slot}}, want
+func (c contains) axis(bool) (axisKey, bool) {
+	return axisKey{kind: axisMember, from: source{slot: c.slot}}, true
 }
 
-func (c contains) classes(*axis, bool) classSet { return 1 << textClass(c.constant) }
+// classes: of those that must not be among a user's elements nothing is said, since he is in other classes too.
+func (c contains) classes(a *axis, want bool) classSet {
+	if !want {
+		return everyClass
+	}
+	return oneClass(a.symbol(c.constant))
+}
 
 func (h has) axis(bool) (axisKey, bool) {
 	return axisKey{kind: axisState, from: source{slot: h[0]}}, len(h) == 1
@@ -149,9 +202,9 @@ func (h has) axis(bool) (axisKey, bool) {
 
 func (h has) classes(_ *axis, want bool) classSet {
 	if want {
-		return 1 << 1
+		return oneClass(1)
 	}
-	return 1 << 0
+	return oneClass(0)
 }
 
 func (c countComparison) axis(bool) (axisKey, bool) {
@@ -160,11 +213,11 @@ func (c countComparison) axis(bool) (axisKey, bool) {
 
 // classes: of n events at all, a window can hold from none to n, whenever it is asked.
 func (c countComparison) classes(_ *axis, want bool) classSet {
-	set := classSet(1<<mostEvents | 1<<eventsUnknown)
+	set := oneClass(mostEvents).or(oneClass(eventsUnknown))
 	for n := range int64(mostEvents) {
 		for count := range n + 1 {
 			if ordered(count, c.test, c.constant) == want {
-				set |= 1 << n
+				set.add(uint8(n))
 			}
 		}
 	}

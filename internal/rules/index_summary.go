@@ -64,7 +64,7 @@ const (
 func (rs *Ruleset) summary(found *sample) *IndexSummary {
 	all := crowdedRuleset{Ruleset: rs, crowd: rs.crowd(found, summaryUsers), filed: make(map[int]int), rates: make(map[*Compiled]float64)}
 	out := &IndexSummary{
-		Version: rs.Version, Promotions: len(rs.Promotions), Axes: []IndexedAxis{}, Placements: []IndexedTable{}, Widest: []IndexedRate{}, Sample: len(all.crowd.classes),
+		Version: rs.Version, Promotions: len(rs.Promotions), Axes: []IndexedAxis{}, Placements: []IndexedTable{}, Widest: []IndexedRate{}, Sample: len(all.crowd.users),
 	}
 	all.texts(out)
 	all.screens(out)

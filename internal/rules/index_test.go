@@ -104,7 +104,7 @@ func (d *wholeRulesets) round(rules, users int) string {
 				d.found++
 				rule := table.Candidates[i].Promotion.Rule
 				got := rule.Eval(in)
-				if holds, until, _ := walk.at.code.truth(walk.at.code.starts[i-walk.base], in, &s); holds != got.True || until != got.Until {
+				if holds, until, _ := walk.at.code.truth(i-walk.base, in, &s); holds != got.True || until != got.Until {
 					return fmt.Sprintf("rule %s, user %s at %s: the code says %t until %d, the formula %t until %d",
 						rule.source, d.describe(who), stampText(in.Now), holds, until, got.True, got.Until)
 				}
@@ -157,14 +157,10 @@ func TestIndexAgreesWithCEL(t *testing.T) {
 func TestIndexComparisonCatchesWrongIndexes(t *testing.T) {
 	each := func(class func(a *axis, in *Input) uint8) func(*Ruleset, *Input, *Scratch) {
 		return func(rs *Ruleset, in *Input, s *Scratch) {
-			s.begin()
-			s.classes = s.classes[:0]
+			rs.Encode(in, s)
 			for i := range rs.coding.axes {
-				a := &rs.coding.axes[i]
-				if a.kind == axisMember {
-					s.classes = append(s.classes, uint32(a.members(in)))
-				} else {
-					s.classes = append(s.classes, uint32(class(a, in)))
+				if a := &rs.coding.axes[i]; a.kind != axisMember {
+					s.classes[i] = uint16(class(a, in))
 				}
 			}
 		}
@@ -198,9 +194,25 @@ func TestIndexComparisonCatchesWrongIndexes(t *testing.T) {
 		}),
 		"a list is its first element": func(rs *Ruleset, in *Input, s *Scratch) {
 			rs.Encode(in, s)
+			s.members = slices.Clone(s.members)
 			for i, a := range rs.coding.axes {
-				if a.kind == axisMember && in.Snapshot.State(a.from.slot) == profile.Present && in.Snapshot.Values(a.from.slot).Len() > 0 {
-					s.classes[i] = 1<<classNone | 1<<textClass(in.Snapshot.Values(a.from.slot).String(0))
+				if at := s.classes[i]; a.kind == axisMember && s.members[at] > 0 {
+					s.members[at] = 1
+				}
+			}
+		},
+		"texts without a symbol are all the same": each(func(a *axis, in *Input) uint8 {
+			if class := a.class(in); a.kind != axisText || class < classCoarse {
+				return class
+			}
+			return 1
+		}),
+		"what a publish brought is not seen": func(rs *Ruleset, in *Input, s *Scratch) {
+			rs.Encode(in, s)
+			first := rs.coding.root
+			for i := range first.axes {
+				if a := &first.axes[i]; a.kind != axisMember && !a.asked() {
+					s.classes[i] = uint16(a.class(in))
 				}
 			}
 		},
@@ -240,19 +252,16 @@ func TestRangesCoverWhatHolds(t *testing.T) {
 	whole := axis{axisKey: axisKey{kind: axisInt}, ints: cutsOf(ints)}
 	for op := equals; op <= greaterEquals; op++ {
 		for _, want := range []bool{true, false} {
+			has := func(set classSet, class uint8) bool { return set.has(class) }
 			for _, constant := range doubles {
 				c := comparison[float64]{constant: constant, test: op}
 				for _, v := range doubles {
-					class := uint8(classAny)
-					if v == v {
-						class = rank(real.doubles, v)
-					}
-					if ordered(v, op, constant) == want && !c.classes(&real, want).has(class) {
+					if class := rankDouble(real.doubles, v); ordered(v, op, constant) == want && !has(c.classes(&real, want), class) {
 						t.Errorf("%v test %d %v is %t: class %d is left out", v, op, constant, want, class)
 					}
 				}
 				for _, v := range ints {
-					if ordered(float64(v), op, constant) == want && !c.classes(&whole, want).has(rank(whole.ints, v)) {
+					if ordered(float64(v), op, constant) == want && !has(c.classes(&whole, want), rank(whole.ints, v)) {
 						t.Errorf("%d test %d %v is %t: its class is left out", v, op, constant, want)
 					}
 				}
@@ -260,7 +269,7 @@ func TestRangesCoverWhatHolds(t *testing.T) {
 			for _, constant := range ints {
 				c := comparison[int64]{constant: constant, test: op}
 				for _, v := range ints {
-					if ordered(v, op, constant) == want && !c.classes(&whole, want).has(rank(whole.ints, v)) {
+					if ordered(v, op, constant) == want && !has(c.classes(&whole, want), rank(whole.ints, v)) {
 						t.Errorf("%d test %d %d is %t: its class is left out", v, op, constant, want)
 					}
 				}

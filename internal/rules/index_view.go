@@ -83,7 +83,7 @@ func (rs *Ruleset) indexed(p *Compiled, found *sample) *IndexedPromotion {
 			Axis: rs.axisName(a.axisKey), Kind: a.kind.String(), Open: s.set.size(a.classes()), Classes: a.classes(), PassRate: crowd.rate([]screen{s}),
 		})
 	}
-	view.Sample, view.CandidateRate = len(crowd.classes), crowd.rate(screens)
+	view.Sample, view.CandidateRate = len(crowd.users), crowd.rate(screens)
 	return view
 }
 
@@ -107,7 +107,7 @@ func (f *formula) texts() map[string]*formula {
 func (rs *Ruleset) literalView(f *formula) IndexedLiteral {
 	view := IndexedLiteral{Text: f.part.Text, Interpreted: f.lit.typed == nil, Timed: len(f.lit.edges) > 0}
 	if lit, ok := f.lit.typed.(screened); ok {
-		if key, ok := lit.axis(f.want); ok {
+		if key, ok := lit.axis(f.want); ok && lit.classes(&rs.coding.axes[rs.coding.at[key]], f.want) != everyClass {
 			view.Axis = rs.axisName(key)
 		}
 	}
@@ -166,21 +166,10 @@ func (k axisKind) String() string {
 	}[k]
 }
 
-// size is how many of an axis's classes the set has.
-func (s classSet) size(classes int) int {
-	n := 0
-	for class := range classes {
-		if s.has(uint8(class)) {
-			n++
-		}
-	}
-	return n
-}
-
 // crowd is a sample's users by their classes.
 type crowd struct {
-	coding  *coding
-	classes [][]uint32 // of each user
+	coding *coding
+	users  []encoding
 }
 
 // crowd sorts at most so many users of the sample into classes; none of a sample that is nil.
@@ -191,35 +180,38 @@ func (rs *Ruleset) crowd(found *sample, most int) crowd {
 	}
 	in := Input{Now: found.now(), Retention: rs.Retention}
 	for _, in.Snapshot = range found.users[:min(most, len(found.users))] {
-		c.classes = append(c.classes, rs.coding.encode(&in, nil))
+		var e encoding
+		rs.coding.encode(&e, &in)
+		c.users = append(c.users, e)
 	}
 	return c
 }
 
 // rate is the share of the users that pass all screens but those that look at the request.
 func (c *crowd) rate(screens []screen) float64 {
-	if len(c.classes) == 0 {
+	if len(c.users) == 0 {
 		return 0
 	}
 	n := 0
-	for _, classes := range c.classes {
-		if !slices.ContainsFunc(screens, func(s screen) bool { return !c.coding.passes(s, classes) }) {
+	for i := range c.users {
+		if !slices.ContainsFunc(screens, func(s screen) bool { return !c.users[i].passes(s) }) {
 			n++
 		}
 	}
-	return float64(n) / float64(len(c.classes))
+	return float64(n) / float64(len(c.users))
 }
 
-// passes reports whether a user of the classes passes the screen, as far as it is his to pass.
-func (c *coding) passes(s screen, classes []uint32) bool {
-	a := &c.axes[s.axis]
+// passes reports whether the user passes the screen, as far as it is his to pass.
+func (e *encoding) passes(s screen) bool {
+	a, class := &e.coding.axes[s.axis], e.classes[s.axis]
 	switch {
-	case a.from.from == fromRequest || a.from.from == fromChannel:
+	case a.asked():
 		return true
 	case a.kind == axisMember:
-		return s.set&classSet(classes[s.axis]) != 0
+		list := e.members[class+1 : class+1+uint16(e.members[class])]
+		return slices.ContainsFunc(list, s.set.has)
 	}
-	return s.set.has(uint8(classes[s.axis]))
+	return s.set.has(uint8(class))
 }
 
 // byRate puts the largest first, those of one rate by name.

@@ -2,30 +2,28 @@ package rules
 
 // Scratch is the memory of a decision. The zero value is ready; keep and reuse it. It is for one goroutine at a time.
 type Scratch struct {
-	classes []uint32
+	coding  *coding
+	classes []uint16 // the input's, as in an encoding, with what the request decides
+	members []uint8  // as in an encoding
+	user    encoding // of a user who is met for the first time
 	// question numbers what was asked: what is remembered below counts only for its own. 0 is none.
 	question uint64
-	windows  []windowMemo
+	windows  []windowMemo // by place in the coding
 	literals []literalMemo
-	// Looked counts the words and candidates that walks have looked at since the caller last set it to 0: the work that an answer took, whatever the machine.
+	// Looked counts the blocks and candidates that walks have looked at since the caller last set it to 0: the work that an answer took, whatever the machine.
 	Looked int
 }
 
-// Both memories have one place for each hash: what falls into the same place drives the other out and is found out again, which costs time and changes
+// literalMemos: there is one place for each hash, and what falls into the same place drives the other out and is found out again, which costs time and changes
 // nothing.
-const (
-	windowMemos  = 128
-	literalMemos = 256
-)
+const literalMemos = 256
 
 // windowMemo is how many events of a type a window holds.
 type windowMemo struct {
 	question uint64
-	window   int64
-	count    int64
 	until    int64
-	slot     int32
-	cut      bool // the store cut the events inside the window: there are at least count
+	count    uint8 // at most mostCounted
+	cut      bool  // the store cut the events inside the window: there are at least count
 }
 
 // literalMemo is what a literal came to. It keeps the atom in memory until another takes its place, at most literalMemos of them.
@@ -37,22 +35,44 @@ type literalMemo struct {
 }
 
 // begin begins a question: one input that does not change until the next.
-func (s *Scratch) begin() { s.question++ }
-
-func (s *Scratch) window(slot int32, window int64, in *Input) *windowMemo {
-	if s.windows == nil {
-		s.windows = make([]windowMemo, windowMemos)
+func (s *Scratch) begin(c *coding) {
+	s.question++
+	s.coding = c
+	if c != nil && len(s.windows) < len(c.windows) {
+		s.windows = append(s.windows, make([]windowMemo, len(c.windows)-len(s.windows))...)
 	}
-	// Windows are multiples of seconds, mostly of hours: the high half of a product with an odd number spreads them.
-	hash := (uint64(window)/1_000_000_000*0x9e3779b97f4a7c15)>>32 + uint64(slot)*0x9e3779b1
-	m := &s.windows[hash%windowMemos]
-	if m.question != s.question || m.window != window || m.slot != slot {
-		events := in.Snapshot.Events(int(slot))
-		from, to := events.Window(in.Now, window)
+}
+
+// noList is the class on an axis of elements of what is not a list.
+const noList = 0
+
+// list is the classes of the user's elements on an axis of elements.
+func (s *Scratch) list(axis int) []uint8 {
+	at := int(s.classes[axis])
+	return s.members[at+1 : at+1+int(s.members[at])]
+}
+
+// has reports whether the list that begins at the place has an element of the class.
+func (s *Scratch) has(at uint16, class uint8) bool {
+	for _, other := range s.members[int(at)+1 : int(at)+1+int(s.members[at])] {
+		if other == class {
+			return true
+		}
+	}
+	return false
+}
+
+// window is what the window at a place of the coding holds.
+func (s *Scratch) window(at int, in *Input) *windowMemo {
+	m := &s.windows[at]
+	if m.question != s.question {
+		w := &s.coding.windows[at]
+		events := in.Snapshot.Events(w.slot)
+		from, to := events.Window(in.Now, w.window)
 		since := events.Since()
 		*m = windowMemo{
-			question: s.question, slot: slot, window: window, count: int64(to - from), cut: since > 0 && in.Now-window+1 < since,
-			until: windowUntil(events, in.Now, window, from, to),
+			question: s.question, count: uint8(min(to-from, mostCounted)), cut: since > 0 && in.Now-w.window+1 < since,
+			until: windowUntil(events, in.Now, w.window, from, to),
 		}
 	}
 	return m
