@@ -12,7 +12,7 @@ import (
 type code struct {
 	starts []int32 // of each rule: its first node; then the end
 	nodes  []node
-	sets   []classSet // of nodeSet
+	sets   []classSet // of nodeSet, at most 2^16: a block has fewer literals than that
 	values values
 }
 
@@ -42,11 +42,24 @@ const (
 // mostCounted is up to which number of events a nodeCount compares; as its high it stands for any number.
 const mostCounted = math.MaxUint8
 
-// coder makes code.
+// lane is what a coding makes of one rule, for the blocks that it comes to stand in: its screens, and the code of what passing them leaves open. It is immutable.
+type lane struct {
+	screens []screen
+	nodes   []node
+	sets    []classSet
+	values  []*formula // of nodeValue
+}
+
+func newLane(c *coding, r *Rule) *lane {
+	made := coder{coding: c}
+	made.parts(c.rest(r))
+	return &lane{screens: c.screens(nil, r), nodes: slices.Clip(made.nodes), sets: made.sets, values: made.values}
+}
+
+// coder makes the code of one rule.
 type coder struct {
-	code
+	lane
 	coding *coding
-	values valueCoder
 }
 
 // Ranks of nodes. A candidate passed the rows, so that what an axis sees whole is not asked again, and alternatives over several axes are what
@@ -58,17 +71,39 @@ const (
 	rankInterpreted
 )
 
-func newCode(c *coding, rules []*Rule) code {
-	made := coder{coding: c, values: valueCoder{at: make(map[string]span)}}
-	for _, r := range rules {
+// newCode is the code of lanes, one behind the other.
+func newCode(lanes []*lane) code {
+	var made code
+	values := valueCoder{at: make(map[string]span)}
+	for _, l := range lanes {
 		made.starts = append(made.starts, int32(len(made.nodes)))
-		made.parts(c.rest(r))
+		for _, n := range l.nodes {
+			switch n.kind {
+			case nodeSet:
+				n = n.ofSet(made.set(l.sets[n.setAt()]))
+			case nodeValue:
+				n.at = values.add(l.values[n.at])
+			}
+			made.nodes = append(made.nodes, n)
+		}
 	}
 	made.starts = append(made.starts, int32(len(made.nodes)))
-	return code{
-		starts: slices.Clip(made.starts), nodes: slices.Clip(made.nodes), sets: slices.Clip(made.sets), values: made.values.made(),
-	}
+	made.nodes, made.sets, made.values = slices.Clip(made.nodes), slices.Clip(made.sets), values.made()
+	return made
 }
+
+// set is the place of a set; each stands once.
+func (c *code) set(set classSet) int {
+	i := slices.Index(c.sets, set)
+	if i < 0 {
+		i = len(c.sets)
+		c.sets = append(c.sets, set)
+	}
+	return i
+}
+
+func (n node) ofSet(i int) node { n.low, n.high = uint8(i), uint8(i>>8); return n }
+func (n *node) setAt() int      { return int(n.low) | int(n.high)<<8 }
 
 // parts adds the nodes of parts of one junction in the order in which they are looked at.
 func (c *coder) parts(kids []*formula) (timeless bool) {
@@ -141,7 +176,8 @@ func (c *coder) literal(f *formula) node {
 	if n, ok := c.counted(f); ok {
 		return n
 	}
-	return node{kind: nodeValue, at: c.values.add(f)}
+	c.values = append(c.values, f)
+	return node{kind: nodeValue, at: uint32(len(c.values) - 1)}
 }
 
 // classed is the classes of an axis in which the literal holds, when these settle it.
@@ -166,12 +202,8 @@ func (c *coder) inClasses(at int, set classSet) node {
 	if low, high, ok := presentClass.but(set).run(); ok && !set.has(classNone) {
 		return node{kind: nodeOut, low: low, high: high, at: uint32(at)}
 	}
-	i := slices.Index(c.sets, set)
-	if i < 0 {
-		i = len(c.sets)
-		c.sets = append(c.sets, set)
-	}
-	return node{kind: nodeSet, low: uint8(i), high: uint8(i >> 8), at: uint32(at)}
+	c.sets = append(c.sets, set)
+	return node{kind: nodeSet, at: uint32(at)}.ofSet(len(c.sets) - 1)
 }
 
 // element is the node of one element of a list that has a class of its own.

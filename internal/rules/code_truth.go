@@ -105,7 +105,7 @@ func (c *code) class(n *node, s *Scratch) (holds, failed bool) {
 	case nodeOut:
 		holds = class != classNone && class-uint16(n.low) > uint16(n.high-n.low)
 	case nodeSet:
-		set := &c.sets[uint16(n.low)|uint16(n.high)<<8]
+		set := &c.sets[n.setAt()]
 		holds = set[class>>6]&(1<<(class&63)) != 0
 	case nodeMember:
 		holds = class != noList && s.has(class, n.low)

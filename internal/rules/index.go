@@ -21,6 +21,7 @@ type index struct {
 // these are taken over.
 type block struct {
 	rules []*Rule
+	lanes []*lane // of rules
 	rows  blockRows
 	code  code // of what the rows leave open of the rules
 }
@@ -47,7 +48,8 @@ const (
 	cutOneIn   = 64
 )
 
-// newIndex makes the index of ranked rules. Blocks of prev that hold the same rules are taken over; prev must be of the same coding.
+// newIndex makes the index of ranked rules. Blocks of prev that hold the same rules are taken over, and what is known of the rules of others; prev must be of the same
+// coding.
 func newIndex(c *coding, ranked []*Rule, prev *index) *index {
 	x := &index{}
 	old := make(map[*Rule]*block)
@@ -62,11 +64,24 @@ func newIndex(c *coding, ranked []*Rule, prev *index) *index {
 			to++
 		}
 		b := old[ranked[from]]
-		if b == nil || !slices.Equal(b.rules, ranked[from:to]) {
-			b = newBlock(c, slices.Clone(ranked[from:to]))
+		if b != nil && slices.Equal(b.rules, ranked[from:to]) {
+			delete(old, ranked[from])
+		} else {
+			b = &block{rules: slices.Clone(ranked[from:to])}
 		}
 		x.blocks, x.starts = append(x.blocks, b), append(x.starts, int32(from))
 		from = to
+	}
+	known := make(map[*Rule]*lane)
+	for _, b := range old {
+		for i, r := range b.rules {
+			known[r] = b.lanes[i]
+		}
+	}
+	for _, b := range x.blocks {
+		if b.lanes == nil {
+			b.fill(c, known)
+		}
 	}
 	for blocks := range slices.Chunk(x.blocks, wordBits) {
 		x.groups = append(x.groups, newGroup(c, blocks))
@@ -74,8 +89,14 @@ func newIndex(c *coding, ranked []*Rule, prev *index) *index {
 	return x
 }
 
-func newBlock(c *coding, rules []*Rule) *block {
-	return &block{rules: rules, rows: newRows(c, rules), code: newCode(c, rules)}
+func (b *block) fill(c *coding, known map[*Rule]*lane) {
+	b.lanes = make([]*lane, len(b.rules))
+	for i, r := range b.rules {
+		if b.lanes[i] = known[r]; b.lanes[i] == nil {
+			b.lanes[i] = newLane(c, r)
+		}
+	}
+	b.rows, b.code = newRows(c, b.lanes), newCode(b.lanes)
 }
 
 // newGroup has a bit for each block that has a candidate for the class, on the axes on which some block has none.

@@ -51,15 +51,13 @@ type laneScreen struct {
 	set  classSet
 }
 
-func newRows(c *coding, rules []*Rule) blockRows {
+func newRows(c *coding, lanes []*lane) blockRows {
 	var r blockRows
 	byAxis := make(map[int][]laneScreen)
-	var screens []screen
-	for lane, rule := range rules {
-		r.full.set(lane)
-		screens = c.screens(screens[:0], rule)
-		for _, s := range screens {
-			byAxis[s.axis] = append(byAxis[s.axis], laneScreen{lane: lane, set: s.set})
+	for i, l := range lanes {
+		r.full.set(i)
+		for _, s := range l.screens {
+			byAxis[s.axis] = append(byAxis[s.axis], laneScreen{lane: i, set: s.set})
 		}
 	}
 	open := make(map[int32]float64, len(byAxis)) // candidates that a class leaves, on average
