@@ -27,7 +27,7 @@ func load(tb testing.TB, c workload.Config, limit int) *loaded {
 	}
 	spec := &rules.Spec{Project: "p", Version: 1, Schema: w.Schema, Placements: []rules.Placement{{Placement: 1, Name: "home", Limit: limit}}}
 	for _, r := range w.Rules {
-		spec.Promotions = append(spec.Promotions, rules.LivePromotion{Revision: 1, Promotion: rules.Promotion{
+		spec.Promotions = append(spec.Promotions, rules.LivePromotion{Revision: 1, Promotion: &rules.Promotion{
 			ID: r.ID, Name: r.ID, Rule: r.Text, Content: rules.Content{Title: r.ID}, Placements: []rules.PlacementTarget{{Placement: 1, Priority: r.Priority}},
 		}})
 	}
@@ -95,8 +95,9 @@ func BenchmarkPublish(b *testing.B) {
 			began, i := cpuNanos(b), 0
 			for b.Loop() {
 				i++
-				spec.Promotions[n/2].Revision, spec.Version = i+1, spec.Version+1
-				spec.Promotions[n/2].Promotion.Rule = spec.Promotions[i%(n/2)].Promotion.Rule
+				next := *spec.Promotions[n/2].Promotion
+				next.Rule = spec.Promotions[i%(n/2)].Promotion.Rule
+				spec.Promotions[n/2].Promotion, spec.Promotions[n/2].Revision, spec.Version = &next, i+1, spec.Version+1
 				var err error
 				if rs, err = compiler.Compile(spec, rs); err != nil {
 					b.Fatal(err)

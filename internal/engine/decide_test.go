@@ -45,7 +45,7 @@ func newShop(t testing.TB, promotions ...rules.LivePromotion) *shop {
 
 // promotion is in placement 101 at the given priority, changed by the given edits.
 func promotion(id, rule string, priority int32, edits ...func(*rules.LivePromotion)) rules.LivePromotion {
-	p := rules.LivePromotion{Revision: 1, Promotion: rules.Promotion{
+	p := rules.LivePromotion{Revision: 1, Promotion: &rules.Promotion{
 		ID: id, Name: id, Rule: rule, Placements: []rules.PlacementTarget{{Placement: 101, Priority: priority}}, Content: rules.Content{Title: id},
 	}}
 	for _, edit := range edits {

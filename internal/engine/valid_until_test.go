@@ -69,7 +69,7 @@ func (h *horizons) ruleset(c workload.Config) {
 }
 
 func (h *horizons) promotion(r *workload.Rule, now time.Time) rules.LivePromotion {
-	p := rules.LivePromotion{Revision: 1, Paused: h.IntN(20) == 0, Promotion: rules.Promotion{
+	p := rules.LivePromotion{Revision: 1, Paused: h.IntN(20) == 0, Promotion: &rules.Promotion{
 		ID: r.ID, Name: r.ID, Rule: r.Text, Content: rules.Content{Title: r.ID},
 		Placements: []rules.PlacementTarget{{Placement: int32(1 + h.IntN(2)), Priority: int32(1 + h.IntN(50))}},
 	}}

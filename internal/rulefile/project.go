@@ -61,7 +61,7 @@ func (p *Project) Spec(promotions []Promotion) *rules.Spec {
 		Placements: p.declared.placements,
 	}
 	for i := range promotions {
-		spec.Promotions = append(spec.Promotions, rules.LivePromotion{Promotion: promotions[i].Promotion, Revision: 1})
+		spec.Promotions = append(spec.Promotions, rules.LivePromotion{Promotion: &promotions[i].Promotion, Revision: 1})
 	}
 	return spec
 }

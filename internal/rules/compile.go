@@ -39,8 +39,7 @@ func (c *Compiler) Compile(spec *Spec, prev *Ruleset) (*Ruleset, error) {
 	}
 	rs := &Ruleset{
 		Project: spec.Project, Version: spec.Version, AsOf: spec.AsOf, Settings: spec.Settings, Schema: spec.Schema, Context: spec.Context,
-		Retention: int64(c.retention), placements: make(map[int32]int),
-		context: make(map[string]int), Promotions: make([]*Compiled, 0, len(spec.Promotions)),
+		Retention: int64(c.retention), live: slices.Clone(spec.Promotions), placements: make(map[int32]int), context: make(map[string]int),
 	}
 	rs.sending, rs.ReadsSchema = projectSending(spec.Schema, &spec.Settings)
 	rs.zones = env.zones
@@ -49,10 +48,20 @@ func (c *Compiler) Compile(spec *Spec, prev *Ruleset) (*Ruleset, error) {
 	}
 	for i, p := range spec.Placements {
 		rs.placements[p.Placement] = i
-		rs.Placements = append(rs.Placements, PlacementTable{Placement: p, Candidates: roomFor(prev, p.Placement)})
+		rs.Placements = append(rs.Placements, PlacementTable{Placement: p})
 	}
 	same := prev != nil && prev.Schema.Version == spec.Schema.Version && slices.Equal(prev.Context, spec.Context)
-	for i, r := range c.all(env, spec, prev, same) {
+	if !same || !c.succeed(rs, env, prev) {
+		c.fill(rs, env, prev, same)
+	}
+	rs.renderProofs()
+	return rs, nil
+}
+
+// fill compiles all promotions, with what prev has of them.
+func (c *Compiler) fill(rs *Ruleset, env *env, prev *Ruleset, same bool) {
+	rs.Promotions = make([]*Compiled, 0, len(rs.live))
+	for i, r := range c.all(env, rs.live, prev, same) {
 		if i%compileTurn == compileTurn-1 {
 			runtime.Gosched()
 		}
@@ -66,34 +75,7 @@ func (c *Compiler) Compile(spec *Spec, prev *Ruleset) (*Ruleset, error) {
 	for i := range rs.Placements {
 		slices.SortFunc(rs.Placements[i].Candidates, byRank)
 	}
-	rs.promotions = rs.places(prev)
 	rs.makeIndex(prev)
-	rs.renderProofs()
-	return rs, nil
-}
-
-// roomFor is an empty list that takes as many candidates as the placement had, and a few more.
-func roomFor(prev *Ruleset, placement int32) []Candidate {
-	if prev == nil {
-		return nil
-	}
-	before, ok := prev.Placement(placement)
-	if !ok {
-		return nil
-	}
-	return make([]Candidate, 0, len(before.Candidates)+1)
-}
-
-// places says where each promotion stands. Most publishes change one that is there, so that the places are those in prev.
-func (rs *Ruleset) places(prev *Ruleset) map[string]int {
-	if prev != nil && slices.EqualFunc(rs.Promotions, prev.Promotions, func(x, y *Compiled) bool { return x == y || x.ID == y.ID }) {
-		return prev.promotions
-	}
-	places := make(map[string]int, len(rs.Promotions))
-	for i, c := range rs.Promotions {
-		places[c.ID] = i
-	}
-	return places
 }
 
 func (c *Compiler) promotion(env *env, live *LivePromotion, prev *Ruleset, same bool) compiledOrNot {
@@ -114,7 +96,7 @@ func (c *Compiler) promotion(env *env, live *LivePromotion, prev *Ruleset, same 
 	var sending Sending
 	var reads uint64
 	if rule != nil {
-		if sending, reads, issues = c.promotionSending(env, &live.Promotion); Failed(issues) {
+		if sending, reads, issues = c.promotionSending(env, live.Promotion); Failed(issues) {
 			rule = nil
 		}
 	}

@@ -12,15 +12,15 @@ type compiledOrNot struct {
 	quarantine *Quarantine
 }
 
-// all compiles the promotions of spec, by their index. At a start nobody waits for a decision yet, and all processors compile; later one does, with turns.
-func (c *Compiler) all(env *env, spec *Spec, prev *Ruleset, same bool) []compiledOrNot {
-	out := make([]compiledOrNot, len(spec.Promotions))
+// all compiles promotions, by their index. At a start nobody waits for a decision yet, and all processors compile; later one does, with turns.
+func (c *Compiler) all(env *env, live []LivePromotion, prev *Ruleset, same bool) []compiledOrNot {
+	out := make([]compiledOrNot, len(live))
 	if prev != nil {
 		for i := range out {
 			if i%compileTurn == compileTurn-1 {
 				runtime.Gosched()
 			}
-			out[i] = c.promotion(env, &spec.Promotions[i], prev, same)
+			out[i] = c.promotion(env, &live[i], prev, same)
 		}
 		return out
 	}
@@ -29,7 +29,7 @@ func (c *Compiler) all(env *env, spec *Spec, prev *Ruleset, same bool) []compile
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() {
 			for i := next.Add(1) - 1; i < int64(len(out)); i = next.Add(1) - 1 {
-				out[i] = c.promotion(env, &spec.Promotions[i], nil, same)
+				out[i] = c.promotion(env, &live[i], nil, same)
 			}
 		})
 	}

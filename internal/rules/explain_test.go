@@ -176,7 +176,7 @@ func TestExplainAgreesWithDecisions(t *testing.T) {
 	}
 	spec := &rules.Spec{Project: "shop", Version: 1, Schema: schema}
 	for i, source := range sources {
-		spec.Promotions = append(spec.Promotions, rules.LivePromotion{Promotion: rules.Promotion{ID: fmt.Sprintf("p%04d", i), Rule: source}})
+		spec.Promotions = append(spec.Promotions, rules.LivePromotion{Promotion: &rules.Promotion{ID: fmt.Sprintf("p%04d", i), Rule: source}})
 	}
 	rs, err := rules.NewCompiler(profile.DefaultRetention).Compile(spec, nil)
 	if err != nil || len(rs.Quarantined) > 0 {

@@ -55,7 +55,7 @@ func sdkMessageOf(p *Promotion, id string, target PlacementTarget) sdkMessage {
 }
 
 func (c *Compiled) renderSDK(id string, target PlacementTarget) []byte {
-	fragment, err := json.Marshal(sdkMessageOf(&c.Promotion, id, target))
+	fragment, err := json.Marshal(sdkMessageOf(c.Promotion, id, target))
 	if err != nil {
 		return nil // as in render
 	}
@@ -75,5 +75,7 @@ func (c *Compiled) SDKFragment(placement int32) []byte {
 
 // candidate is the promotion in its placement at index i.
 func (c *Compiled) candidate(i int) Candidate {
-	return Candidate{Promotion: c, Priority: c.Placements[i].Priority, MessageID: c.messages[i].id, Fragment: c.messages[i].fragment}
+	return Candidate{
+		Promotion: c, Priority: c.Placements[i].Priority, mark: c.Rule.mark, MessageID: c.messages[i].id, Fragment: c.messages[i].fragment,
+	}
 }

@@ -20,10 +20,10 @@ type index struct {
 // block is the candidates from one cut to the next. Cuts depend on the candidates alone, so that a publish leaves all blocks but one or two as they were, and
 // these are taken over.
 type block struct {
-	rules []*Rule
-	lanes []*lane // of rules
-	rows  blockRows
-	code  code // of what the rows leave open of the rules
+	promotions []*Compiled
+	lanes      []*lane // of their rules
+	rows       blockRows
+	code       code // of what the rows leave open of the rules
 }
 
 // blockGroup is 64 blocks, as bits of words.
@@ -44,38 +44,41 @@ const (
 	wordBits  = 64
 	blockBits = wordBits * len(row{})
 	// A block has at least leastBlock rules; from there on a rule is the first of the next with a chance of one in cutOneIn, whatever its neighbours are.
-	leastBlock = 128
-	cutOneIn   = 64
+	leastBlock = 32
+	cutOneIn   = 128
 )
 
-// newIndex makes the index of ranked rules. Blocks of prev that hold the same rules are taken over, and what is known of the rules of others; prev must be of the same
-// coding.
-func newIndex(c *coding, ranked []*Rule, prev *index) *index {
+// newIndex makes the index of a placement's candidates. Blocks of prev that hold the same ones are taken over, and what is known of the rules of others; prev must be of
+// the same coding.
+func newIndex(c *coding, candidates []Candidate, prev *index) *index {
 	x := &index{}
-	old := make(map[*Rule]*block)
+	old := make(map[*Compiled]*block)
 	if prev != nil {
 		for _, b := range prev.blocks {
-			old[b.rules[0]] = b
+			old[b.promotions[0]] = b
 		}
 	}
-	for from := 0; from < len(ranked); {
-		to := min(from+leastBlock, len(ranked))
-		for to < len(ranked) && to-from < blockBits && ranked[to].mark%cutOneIn != 0 {
+	for from := 0; from < len(candidates); {
+		to := min(from+leastBlock, len(candidates))
+		for to < len(candidates) && to-from < blockBits && candidates[to].mark%cutOneIn != 0 {
 			to++
 		}
-		b := old[ranked[from]]
-		if b != nil && slices.Equal(b.rules, ranked[from:to]) {
-			delete(old, ranked[from])
+		b := old[candidates[from].Promotion]
+		if b != nil && b.holds(candidates[from:to]) {
+			delete(old, b.promotions[0])
 		} else {
-			b = &block{rules: slices.Clone(ranked[from:to])}
+			b = &block{promotions: make([]*Compiled, to-from)}
+			for i := range b.promotions {
+				b.promotions[i] = candidates[from+i].Promotion
+			}
 		}
 		x.blocks, x.starts = append(x.blocks, b), append(x.starts, int32(from))
 		from = to
 	}
 	known := make(map[*Rule]*lane)
 	for _, b := range old {
-		for i, r := range b.rules {
-			known[r] = b.lanes[i]
+		for i, p := range b.promotions {
+			known[p.Rule] = b.lanes[i]
 		}
 	}
 	for _, b := range x.blocks {
@@ -89,11 +92,24 @@ func newIndex(c *coding, ranked []*Rule, prev *index) *index {
 	return x
 }
 
+// holds reports whether the block is of these candidates.
+func (b *block) holds(candidates []Candidate) bool {
+	if len(b.promotions) != len(candidates) {
+		return false
+	}
+	for i := range candidates {
+		if candidates[i].Promotion != b.promotions[i] {
+			return false
+		}
+	}
+	return true
+}
+
 func (b *block) fill(c *coding, known map[*Rule]*lane) {
-	b.lanes = make([]*lane, len(b.rules))
-	for i, r := range b.rules {
-		if b.lanes[i] = known[r]; b.lanes[i] == nil {
-			b.lanes[i] = newLane(c, r)
+	b.lanes = make([]*lane, len(b.promotions))
+	for i, p := range b.promotions {
+		if b.lanes[i] = known[p.Rule]; b.lanes[i] == nil {
+			b.lanes[i] = newLane(c, p.Rule)
 		}
 	}
 	b.rows, b.code = newRows(c, b.lanes), newCode(b.lanes)

@@ -30,9 +30,9 @@ const (
 	maxLists   = 128
 )
 
-// newCoding makes the axes that the rules ask for, or extends prev by what it lacks. fresh has all of rules that prev may not cover.
-func newCoding(prev *coding, rules, fresh []*Rule) *coding {
-	if prev != nil && len(rules) <= 2*prev.rules+recodeSlack && prev.loose <= prev.rules/4+recodeSlack {
+// newCoding makes the axes that the promotions' rules ask for, or extends prev by what it lacks. fresh has all rules that prev may not cover.
+func newCoding(prev *coding, promotions []*Compiled, fresh []*Rule) *coding {
+	if prev != nil && len(promotions) <= 2*prev.rules+recodeSlack && prev.loose <= prev.rules/4+recodeSlack {
 		if prev.covers(fresh) {
 			return prev
 		}
@@ -43,9 +43,13 @@ func newCoding(prev *coding, rules, fresh []*Rule) *coding {
 		c.add(fresh)
 		return c
 	}
-	c := &coding{at: make(map[axisKey]int), counted: make(map[windowEdge]int), rules: len(rules)}
+	c := &coding{at: make(map[axisKey]int), counted: make(map[windowEdge]int), rules: len(promotions)}
 	c.root = c
-	c.add(rules)
+	all := make([]*Rule, len(promotions))
+	for i, p := range promotions {
+		all[i] = p.Rule
+	}
+	c.add(all)
 	return c
 }
 

@@ -2,48 +2,41 @@ package rules
 
 import "slices"
 
-// makeIndex indexes every placement, with what prev has indexed already.
+// makeIndex indexes every placement, with what prev has indexed already; prev may be nil.
 func (rs *Ruleset) makeIndex(prev *Ruleset) {
-	all := make([]*Rule, len(rs.Promotions))
-	for i, c := range rs.Promotions {
-		all[i] = c.Rule
-	}
 	var coded *coding
 	if prev != nil && prev.Schema.Version == rs.Schema.Version && slices.Equal(prev.Context, rs.Context) {
 		coded = prev.coding
 	}
-	rs.coding = newCoding(coded, all, rs.fresh(prev))
+	fresh := make([]*Rule, len(rs.Promotions))
+	for i, c := range rs.Promotions {
+		fresh[i] = c.Rule
+	}
+	rs.coding = newCoding(coded, rs.Promotions, fresh)
+	rs.indexTables(prev, coded)
+}
+
+// makeIndexAfter is makeIndex of a ruleset that differs from prev by the promotions that came, and by some that are gone.
+func (rs *Ruleset) makeIndexAfter(prev *Ruleset, came []*Compiled) {
+	fresh := make([]*Rule, len(came))
+	for i, c := range came {
+		fresh[i] = c.Rule
+	}
+	rs.coding = newCoding(prev.coding, rs.Promotions, fresh)
+	rs.indexTables(prev, prev.coding)
+}
+
+// indexTables makes the index of every placement. Blocks of prev are good when its coding was extended.
+func (rs *Ruleset) indexTables(prev *Ruleset, coded *coding) {
 	extends := rs.coding.extends(coded)
 	for i := range rs.Placements {
 		table := &rs.Placements[i]
-		ranked := make([]*Rule, len(table.Candidates))
-		for i := range table.Candidates {
-			ranked[i] = table.Candidates[i].Promotion.Rule
-		}
 		var old *index
 		if extends {
 			if before, ok := prev.Placement(table.Placement.Placement); ok {
 				old = before.index
 			}
 		}
-		table.index = newIndex(rs.coding, ranked, old)
+		table.index = newIndex(rs.coding, table.Candidates, old)
 	}
-}
-
-// fresh is the rules that prev does not have. Both are in the order of ids and are walked side by side.
-func (rs *Ruleset) fresh(prev *Ruleset) []*Rule {
-	var known []*Compiled
-	if prev != nil {
-		known = prev.Promotions
-	}
-	var out []*Rule
-	for _, c := range rs.Promotions {
-		for len(known) > 0 && known[0].ID < c.ID {
-			known = known[1:]
-		}
-		if len(known) == 0 || known[0].Rule != c.Rule {
-			out = append(out, c.Rule)
-		}
-	}
-	return out
 }

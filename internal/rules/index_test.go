@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func (d *wholeRulesets) ruleset(n int) (*Ruleset, []cel.Program) {
 		}
 		id := fmt.Sprintf("p%05d", len(spec.Promotions))
 		oracles[id] = oracle
-		spec.Promotions = append(spec.Promotions, LivePromotion{Revision: 1, Promotion: Promotion{
+		spec.Promotions = append(spec.Promotions, LivePromotion{Revision: 1, Promotion: &Promotion{
 			ID: id, Name: id, Rule: source, Placements: []PlacementTarget{{Placement: 1, Priority: int32(1 + d.w.IntN(n))}}, Content: Content{Title: id},
 		}})
 	}
@@ -281,22 +282,78 @@ func TestRangesCoverWhatHolds(t *testing.T) {
 // TestPublishTakesBlocksOver: one promotion more leaves all blocks but the one or two it falls into as they were.
 func TestPublishTakesBlocksOver(t *testing.T) {
 	d := newWholeRulesets(t, 3)
-	rs, _ := d.ruleset(400)
+	rs, _ := d.ruleset(3000)
 	table := &rs.Placements[0]
 	before := table.index
-	ranked := make([]*Rule, 0, len(table.Candidates)+1)
-	for _, c := range table.Candidates {
-		ranked = append(ranked, c.Promotion.Rule)
+	if len(before.blocks) < 8 {
+		t.Fatalf("%d blocks are too few to say", len(before.blocks))
 	}
-	more := *ranked[7]
-	ranked = slices.Insert(ranked, 200, &more)
+	again := *table.Candidates[7].Promotion
+	candidates := slices.Insert(slices.Clone(table.Candidates), 1500, Candidate{Promotion: &again})
 	made := 0
-	for _, b := range newIndex(rs.coding, ranked, before).blocks {
+	for _, b := range newIndex(rs.coding, candidates, before).blocks {
 		if !slices.Contains(before.blocks, b) {
 			made++
 		}
 	}
 	if made > 3 {
 		t.Errorf("%d of %d blocks were made anew, want at most 3", made, len(before.blocks))
+	}
+}
+
+// TestSuccessorIsWhatIsCompiledAnew: a ruleset made from the one before by what changed has the candidates of one that is made of everything, whatever was published, paused,
+// moved or taken back in between.
+func TestSuccessorIsWhatIsCompiledAnew(t *testing.T) {
+	d := newWholeRulesets(t, 21)
+	rs, _ := d.ruleset(80)
+	live := slices.Clone(rs.live)
+	pool := slices.Clone(live)
+	for version := uint64(100); version < 400; version++ {
+		for range 1 + d.w.IntN(3) {
+			i := d.w.IntN(len(live))
+			switch d.w.IntN(5) {
+			case 0:
+				live = slices.Delete(live, i, i+1)
+			case 1:
+				live[i].Paused = !live[i].Paused
+			case 2:
+				next := *live[i].Promotion
+				next.Rule, next.Placements = pool[d.w.IntN(len(pool))].Promotion.Rule, []PlacementTarget{{Placement: 1, Priority: int32(1 + d.w.IntN(80))}}
+				live[i].Promotion, live[i].Revision = &next, live[i].Revision+1
+			case 3:
+				next := *pool[d.w.IntN(len(pool))].Promotion
+				at, found := slices.BinarySearchFunc(live, next.ID, func(l LivePromotion, id string) int { return strings.Compare(l.Promotion.ID, id) })
+				if !found {
+					live = slices.Insert(live, at, LivePromotion{Promotion: &next, Revision: 1000 + int(version)})
+				}
+			}
+		}
+		spec := &Spec{Project: "p", Version: version, Schema: d.schema, Context: worldContext, Placements: []Placement{{Placement: 1, Name: "home", Limit: 80}}, Promotions: live}
+		var err error
+		if rs, err = d.compiler.Compile(spec, rs); err != nil {
+			t.Fatal(err)
+		}
+		anew, err := d.compiler.Compile(spec, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := func(x, y Candidate) bool {
+			return x.Promotion.ID == y.Promotion.ID && x.Promotion.Paused == y.Promotion.Paused && x.Promotion.Revision == y.Promotion.Revision &&
+				x.Promotion.Rule.source == y.Promotion.Rule.source && x.Priority == y.Priority && x.mark == y.mark && string(x.Fragment) == string(y.Fragment)
+		}
+		if !slices.EqualFunc(rs.Placements[0].Candidates, anew.Placements[0].Candidates, same) || len(rs.Promotions) != len(anew.Promotions) {
+			t.Fatalf("version %d: %d candidates of %d promotions, made anew %d of %d, or others",
+				version, len(rs.Placements[0].Candidates), len(rs.Promotions), len(anew.Placements[0].Candidates), len(anew.Promotions))
+		}
+		placed := 0
+		for i, b := range rs.Placements[0].index.blocks {
+			if at := int(rs.Placements[0].index.starts[i]); at != placed || !b.holds(rs.Placements[0].Candidates[at:at+len(b.promotions)]) {
+				t.Fatalf("version %d: block %d is of other candidates than those from %d on", version, i, at)
+			}
+			placed += len(b.promotions)
+		}
+		if placed != len(rs.Placements[0].Candidates) {
+			t.Fatalf("version %d: the blocks have %d of %d candidates", version, placed, len(rs.Placements[0].Candidates))
+		}
 	}
 }

@@ -128,7 +128,7 @@ func (rs *Ruleset) indexedPlaces(p *Compiled) []IndexedPlace {
 			at--
 		}
 		out = append(out, IndexedPlace{
-			Placement: table.Placement.Placement, Rank: rank + 1, Block: at + 1, BlockSize: len(table.index.blocks[at].rules), Blocks: len(table.index.blocks),
+			Placement: table.Placement.Placement, Rank: rank + 1, Block: at + 1, BlockSize: len(table.index.blocks[at].promotions), Blocks: len(table.index.blocks),
 		})
 	}
 	return out

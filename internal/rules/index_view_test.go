@@ -53,7 +53,7 @@ func TestIndexViewSaysWhatTheIndexDoes(t *testing.T) {
 func TestIndexViewNamesWhatItSees(t *testing.T) {
 	schema := worldSchema(t)
 	rule := func(id, source string) LivePromotion {
-		return LivePromotion{Revision: 3, Promotion: Promotion{ID: id, Name: id, Rule: source, Placements: []PlacementTarget{{Placement: 1, Priority: 1}}, Content: Content{Title: id}}}
+		return LivePromotion{Revision: 3, Promotion: &Promotion{ID: id, Name: id, Rule: source, Placements: []PlacementTarget{{Placement: 1, Priority: 1}}, Content: Content{Title: id}}}
 	}
 	spec := &Spec{Project: "p", Version: 9, Schema: schema, Context: worldContext, Placements: []Placement{{Placement: 1, Limit: 1}, {Placement: 2, Limit: 1}}, Promotions: []LivePromotion{
 		rule("a", "user.age >= 18 && user.age + 1 > 5 && 'a' in user.tags"),

@@ -46,9 +46,10 @@ type Spec struct {
 	Promotions []LivePromotion // in force and not retired, by id
 }
 
-// LivePromotion is a published revision and whether it is paused.
+// LivePromotion is a published revision and whether it is paused. Stores hand out the same pointer as long as the revision is in force, so that equal values mean that
+// nothing has changed; what it points to is not to be changed.
 type LivePromotion struct {
-	Promotion Promotion
+	Promotion *Promotion
 	Revision  int
 	Paused    bool
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 
 	"eligibility/internal/hlc"
 	"eligibility/internal/profile"
@@ -22,8 +23,8 @@ type Ruleset struct {
 	Promotions  []*Compiled // by id
 	Quarantined []Quarantine
 
+	live       []LivePromotion // what it was compiled from
 	placements map[int32]int
-	promotions map[string]int
 	context    map[string]int
 	coding     *coding // of the placements' indexes
 	proofs     []ProofMessage
@@ -43,6 +44,7 @@ type PlacementTable struct {
 type Candidate struct {
 	Promotion *Compiled
 	Priority  int32
+	mark      uint32 // of the rule
 	MessageID string
 	// Fragment is the message as the decision plane answers it, rendered once: {"messageId":…,"promotion":…,"revision":…,"priority":…,"content":…}
 	Fragment []byte
@@ -50,7 +52,7 @@ type Candidate struct {
 
 // Compiled is a published promotion ready to be decided on.
 type Compiled struct {
-	Promotion
+	*Promotion
 	Revision int
 	Paused   bool
 	// Start and End are the schedule in wall nanoseconds; 0 is open.
@@ -82,7 +84,7 @@ func (rs *Ruleset) Placement(id int32) (*PlacementTable, bool) {
 
 // Promotion returns a compiled promotion by id.
 func (rs *Ruleset) Promotion(id string) (*Compiled, bool) {
-	i, ok := rs.promotions[id]
+	i, ok := slices.BinarySearchFunc(rs.Promotions, id, func(c *Compiled, id string) int { return strings.Compare(c.ID, id) })
 	if !ok {
 		return nil, false
 	}

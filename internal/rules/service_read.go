@@ -114,7 +114,7 @@ func (s *Service) WithRevision(ctx context.Context, project, id string, number i
 	if err != nil {
 		return nil, nil, err
 	}
-	spec.put(LivePromotion{Promotion: rev.Promotion, Revision: rev.Number})
+	spec.put(LivePromotion{Promotion: &rev.Promotion, Revision: rev.Number})
 	return spec, rev, nil
 }
 

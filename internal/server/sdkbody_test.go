@@ -107,7 +107,7 @@ func TestMobileSDKsCanReadEveryContent(t *testing.T) {
 				Project: "shop", Version: 1, Schema: profile.NewSchema(),
 				Placements: []rules.Placement{{Placement: 101, Name: "home", Limit: 3}},
 			}
-			spec.Promotions = []rules.LivePromotion{{Promotion: rules.Promotion{
+			spec.Promotions = []rules.LivePromotion{{Promotion: &rules.Promotion{
 				ID: "p", Name: "p", CampaignID: math.MaxInt32, Rule: "true", Placements: target(101, 1), Content: content,
 			}, Revision: 1}}
 			rs, err := rules.NewCompiler(profile.DefaultRetention).Compile(spec, nil)

@@ -66,7 +66,7 @@ func NewRulesets() (*Rulesets, error) {
 }
 
 func promotion(version int, id, rule string, placement, priority int32) rules.LivePromotion {
-	return rules.LivePromotion{Revision: version + 1, Promotion: rules.Promotion{
+	return rules.LivePromotion{Revision: version + 1, Promotion: &rules.Promotion{
 		ID: id, Name: id, Rule: rule, Placements: []rules.PlacementTarget{{Placement: placement, Priority: priority}},
 		Content: rules.Content{Title: fmt.Sprintf("%s of version %d", id, version)},
 	}}

@@ -125,7 +125,7 @@ func readLive(id, headDoc string, revisionDoc pgtype.Text, known liveRevisions) 
 	if err := json.Unmarshal([]byte(revisionDoc.String), &revision); err != nil {
 		return live, fmt.Errorf("revision %d of promotion %q: %w", head.Published, id, err)
 	}
-	live.Promotion = revision.Promotion
+	live.Promotion = &revision.Promotion
 	return live, nil
 }
 

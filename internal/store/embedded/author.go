@@ -83,7 +83,10 @@ func (s *Store) Commit(ctx context.Context, change *rules.Commit) (hlc.Timestamp
 			c.record(entry)
 		}
 		c.receipt(change)
-		if next != stored {
+		if change.Head != nil && err == nil {
+			next.live, err = s.liveAfter(stored.live, change)
+		}
+		if change.NewVersion || change.Schema != nil || change.Head != nil {
 			s.swapProject(c, change.Project, next)
 		}
 		return c, err

@@ -24,6 +24,7 @@ type projects struct {
 type project struct {
 	version uint64
 	schema  *profile.Schema
+	live    []rules.LivePromotion // by id; replaced, never changed
 }
 
 func (p *projects) schema(name string) *profile.Schema {
@@ -67,6 +68,12 @@ func (s *Store) loadProjects() error {
 		all.byName[string(name)] = found
 		return true, nil
 	})
+	for name, found := range all.byName {
+		if err == nil {
+			found.live, err = readLive(s.db, name)
+			all.byName[name] = found
+		}
+	}
 	s.projects.Store(all)
 	return err
 }
@@ -101,15 +108,13 @@ func (s *Store) Spec(ctx context.Context, name string) (*rules.Spec, error) {
 		if !ok {
 			return fmt.Errorf("project %q: %w", name, rules.ErrNotFound)
 		}
-		spec.Version, spec.Schema, spec.AsOf = found.version, found.schema, v.at
+		spec.Version, spec.Schema, spec.Promotions, spec.AsOf = found.version, found.schema, found.live, v.at
 		for part, into := range map[byte]any{partSettings: &spec.Settings, partContext: &spec.Context, partPlacements: &spec.Placements} {
 			if _, err := getJSON(v, projectKey(name, part), into); err != nil {
 				return err
 			}
 		}
-		var err error
-		spec.Promotions, err = s.live.read(v, name)
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -69,7 +69,6 @@ type Store struct {
 	full    atomic.Bool             // the volume has less room than Config.MinFreeBytes
 
 	projects atomic.Pointer[projects] // replaced under order, together with the commit that changes it
-	live     liveCache
 	observed observations
 	lease    lease
 	trimmed  atomic.Int64 // change records up to this stamp are gone or going

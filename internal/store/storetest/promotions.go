@@ -149,7 +149,7 @@ func testPromotions(t *testing.T, h Harness) {
 				got = append(got, fmt.Sprintf("%s %d %t", p.Promotion.Content.Title, p.Revision, p.Paused))
 			}
 			equal(k.t, "in force", fmt.Sprint(got), "[One of a 1 false One of a-b 1 false One of c 1 true]")
-			same(k.t, "document", k.spec().Promotions[0].Promotion, promotion("a", "One of a"))
+			same(k.t, "document", *k.spec().Promotions[0].Promotion, promotion("a", "One of a"))
 		},
 		"heads are listed by id in pages": func(k *kit) {
 			for _, id := range []string{"b", "a", "ab", "a-b", "c"} {
