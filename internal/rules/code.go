@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-
 )
 
 // code is what the rows of a block leave open of its rules, for decisions: the nodes of their formulas in one array, each followed by all that is below it. It says what
@@ -27,16 +26,16 @@ type node struct {
 type nodeKind uint8
 
 const (
-	nodeAnd     nodeKind = iota // at is its size in nodes, with what is below
-	nodeOr                      // the same
-	nodeIn                      // the class on axis at lies in [low, high]
-	nodeOut                     // there is a class on axis at and it lies outside of [low, high]
-	nodeFact                    // as nodeIn, of what is never an error
-	nodeSet                     // the class on axis at is in sets[low + 256·high]
-	nodeMember                  // the list on axis at has class low
-	nodeStranger                // there is a list on axis at and it has not class low
-	nodeCount                   // the events in window at are from low to high; high is mostCounted for no end
-	nodeValue                   // values says
+	nodeAnd      nodeKind = iota // at is its size in nodes, with what is below
+	nodeOr                       // the same
+	nodeIn                       // the class on axis at lies in [low, high]
+	nodeOut                      // there is a class on axis at and it lies outside of [low, high]
+	nodeFact                     // as nodeIn, of what is never an error
+	nodeSet                      // the class on axis at is in sets[low + 256·high]
+	nodeMember                   // the list on axis at has class low
+	nodeStranger                 // there is a list on axis at and it has not class low
+	nodeCount                    // the events in window at are from low to high; high is mostCounted for no end
+	nodeValue                    // values says
 )
 
 // mostCounted is up to which number of events a nodeCount compares; as its high it stands for any number.

@@ -77,7 +77,7 @@ func fromTo(low, high int) classSet {
 	return s
 }
 
-func (s *classSet) add(class uint8)     { s[class/64] |= 1 << (class % 64) }
+func (s *classSet) add(class uint8)      { s[class/64] |= 1 << (class % 64) }
 func (s *classSet) has(class uint8) bool { return s[class/64]&(1<<(class%64)) != 0 }
 
 func (s classSet) and(other classSet) classSet {

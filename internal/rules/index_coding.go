@@ -11,8 +11,8 @@ import (
 type coding struct {
 	axes    []axis
 	at      map[axisKey]int
-	asked   []int // of axes, those that look at the request
-	lists   int   // of axes, how many are lists
+	asked   []int        // of axes, those that look at the request
+	lists   int          // of axes, how many are lists
 	windows []windowEdge // by place, what a node counts
 	counted map[windowEdge]int
 	rules   int     // how many rules the cuts were chosen for

@@ -9,11 +9,12 @@ import (
 // row is a bit for each candidate of a block.
 type row [4]uint64
 
-func (r *row) clear(i int)    { r[i/wordBits] &^= 1 << (i % wordBits) }
-func (r *row) set(i int)      { r[i/wordBits] |= 1 << (i % wordBits) }
+func (r *row) clear(i int) { r[i/wordBits] &^= 1 << (i % wordBits) }
+func (r *row) set(i int)   { r[i/wordBits] |= 1 << (i % wordBits) }
 func (r *row) and(other *row) { r[0] &= other[0]; r[1] &= other[1]; r[2] &= other[2]; r[3] &= other[3] }
-func (r *row) or(other *row)  { r[0] |= other[0]; r[1] |= other[1]; r[2] |= other[2]; r[3] |= other[3] }
-func (r *row) empty() bool    { return r[0]|r[1]|r[2]|r[3] == 0 }
+
+func (r *row) or(other *row) { r[0] |= other[0]; r[1] |= other[1]; r[2] |= other[2]; r[3] |= other[3] }
+func (r *row) empty() bool   { return r[0]|r[1]|r[2]|r[3] == 0 }
 
 func (r *row) size() int {
 	n := 0
@@ -65,7 +66,9 @@ func newRows(c *coding, lanes []*lane) blockRows {
 		open[int32(axis)] = r.add(c, axis, screens)
 	}
 	// The axes that leave out most come first: often the first few leave out all.
-	slices.SortFunc(r.axes, func(x, y rowAxis) int { return cmp.Or(cmp.Compare(open[x.axis], open[y.axis]), cmp.Compare(x.axis, y.axis)) })
+	slices.SortFunc(r.axes, func(x, y rowAxis) int {
+		return cmp.Or(cmp.Compare(open[x.axis], open[y.axis]), cmp.Compare(x.axis, y.axis))
+	})
 	slices.SortFunc(r.closed, func(x, y closedAxis) int { return cmp.Compare(x.axis, y.axis) })
 	r.axes, r.places, r.rows = slices.Clip(r.axes), slices.Clip(r.places), slices.Clip(r.rows)
 	return r
