@@ -30,7 +30,8 @@ type replicaFlags struct {
 	SecretKeyFile string        `group:"data" help:"File with the key that seals stored secrets; by default secret.key in the data directory. Replicas on crdb are given one." env:"ELIGIBILITY_SECRET_KEY_FILE" placeholder:"FILE" type:"path"`
 
 	busFlags
-	Relay bool `group:"bus" help:"This process may carry the changes from the store to the bus; one of all at a time does." default:"true" negatable:"" env:"ELIGIBILITY_RELAY"`
+	BusPrecheck bool `group:"bus" help:"Answer pre-checks over the bus, as the service eligibility." default:"true" negatable:"" env:"ELIGIBILITY_BUS_PRECHECK"`
+	Relay       bool `group:"bus" help:"This process may carry the changes from the store to the bus; one of all at a time does." default:"true" negatable:"" env:"ELIGIBILITY_RELAY"`
 	feedFlags
 
 	StalenessBound time.Duration `group:"fresh" help:"No answer is older than this while the feed is healthy; 0 is ${bound_embedded} with the embedded store and ${bound_crdb} with crdb." default:"${bound}" env:"ELIGIBILITY_STALENESS_BOUND"`
@@ -57,7 +58,7 @@ func (f *replicaFlags) config() app.Config {
 	f.busFlags.fill(&cfg)
 	f.feedFlags.fill(&cfg)
 	cfg.Retention, cfg.RootKeyFile, cfg.SecretKeyFile, cfg.Relay = f.Retention, f.RootKeyFile, f.SecretKeyFile, f.Relay
-	cfg.AudienceDir = f.AudienceDir
+	cfg.AudienceDir, cfg.BusPrecheck = f.AudienceDir, f.BusPrecheck
 	cfg.Bound, cfg.CacheBytes, cfg.AuditRate = f.StalenessBound, f.CacheBytes, f.AuditRate
 	cfg.PushHookAllow, cfg.PushHookCA, cfg.PushHookWatch, cfg.PushHookInterval = f.PushHookAllow, f.PushHookCA, f.PushHookWatch, f.PushHookInterval
 	cfg.DrainDelay, cfg.DrainTimeout, cfg.ReadyFile = f.DrainDelay, f.DrainTimeout, f.ReadyFile

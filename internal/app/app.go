@@ -49,6 +49,7 @@ type App struct {
 	decisions *server.Server
 	control   *admin.Server
 	bulk      *bulk.Server
+	prechecks *busPrechecks     // nil when they are turned off
 	audiences *audience.Manager // nil where there is no directory for jobs
 	ops       *ops.Server
 

@@ -35,6 +35,7 @@ type Config struct {
 	NatsCert         string        // PEM file with this client's certificate
 	NatsKey          string        // PEM file with its key
 	NatsReplicas     int           // copies of the stream if it has to be created
+	BusPrecheck      bool          // pre-checks are answered over the bus too
 	Relay            bool          // this process may hold the lease and carry the feed to the bus
 	RelayLease       time.Duration // on a database, how long a lease that is not renewed stays its holder's
 	Feed             string        // "changefeed", read from the store, or "webhook", sent by the database
@@ -69,7 +70,7 @@ func Defaults() Config {
 	push := pushhook.Defaults()
 	return Config{
 		Listen: "127.0.0.1:8080", AdminListen: "127.0.0.1:8081", OpsListen: "127.0.0.1:8082",
-		Store: storeEmbedded, DataDir: "eligibility-data", Nats: natsEmbedded, NatsReplicas: 1, Relay: true, RelayLease: 5 * time.Second,
+		Store: storeEmbedded, DataDir: "eligibility-data", Nats: natsEmbedded, NatsReplicas: 1, BusPrecheck: true, Relay: true, RelayLease: 5 * time.Second,
 		Feed: feedChangefeed, WebhookListen: "127.0.0.1:8083", WebhookFeeds: []string{"main"},
 		Retention: 720 * time.Hour, CacheBytes: 256 << 20, AuditRate: 2,
 		DrainDelay: 0, DrainTimeout: 10 * time.Second, ClientRate: 50, PushHookWatch: push.Watched, PushHookInterval: push.Interval,

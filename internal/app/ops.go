@@ -18,6 +18,7 @@ func (a *App) newOps() (*ops.Server, error) {
 		a.collectDecisions, a.collectControl, collectBus(a.bus), a.store.collect, a.collectKeys,
 	}
 	collectors = append(collectors, a.relay.collectors()...)
+	collectors = append(collectors, a.prechecks.collectors()...)
 	return ops.New(cfg, ops.Deps{
 		Checks: []ops.Check{
 			{Name: "started", Gate: ops.Always, Run: a.checkStarted},

@@ -65,6 +65,9 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	a.bulk.Start(a.listeners.bulk)
 	a.onStop("bulk plane", a.bulk.Stop)
+	if err := a.startParts(run, a.prechecks.parts()); err != nil {
+		return err
+	}
 	a.phase.Store(int32(phaseReady))
 	if err := a.Ready().write(a.cfg.ReadyFile); err != nil {
 		return err

@@ -90,6 +90,9 @@ func (a *App) planes(sealer *access.Sealer, root access.RootKey) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := a.wirePrechecks(); err != nil {
+		return err
+	}
 	a.ops, err = a.newOps()
 	return err
 }

@@ -20,12 +20,12 @@ var rooms = map[string][]string{
 	"strictjson": {"problem"},
 	"profile":    {"hlc"},
 	"events":     {"hlc"},
-	"access":     {"audit", "hlc"},
+	"access":     {"audit", "hlc", "problem"},
 	"rules":      {"audit", "hlc", "profile"},
 	"engine":     {"profile", "rules"},
 	"cache":      {"events", "hlc", "profile"},
 	"reserve":    {"hlc", "profile"},
-	"precheck":   {"cache", "engine", "hlc", "profile", "reserve", "rules"},
+	"precheck":   {"access", "cache", "engine", "hlc", "problem", "profile", "reserve", "rules", "strictjson"},
 	"audience":   {"engine", "hlc", "precheck", "profile", "rules"},
 
 	// The plane of campaign senders, an adapter like the others.
@@ -46,7 +46,7 @@ var rooms = map[string][]string{
 	"remote":   {"profile", "rulefile", "rules"},
 
 	// Adapters import the domain and never each other.
-	"events/natsbus":  {"events", "hlc"},
+	"events/natsbus":  {"audience", "events", "hlc", "problem"},
 	"store/embedded":  {"access", "audit", "events", "hlc", "profile", "reserve", "rules"},
 	"store/pgtest":    {},
 	"store/storetest": {"access", "audit", "events", "hlc", "profile", "reserve", "rules"},

@@ -57,14 +57,11 @@ func (s *Server) routeAudiences(mux *http.ServeMux) {
 
 // ownProject is the project of the caller's key, which must be that of the path.
 func (s *Server) ownProject(r *http.Request) (string, *problem.Problem) {
-	key := r.Header.Get("Api-Key")
-	entry, ok := s.deps.Keys.Lookup([]byte(key))
+	entry, p := access.ServerKey(s.deps.Keys, []byte(r.Header.Get("Api-Key")))
 	switch {
-	case key == "":
-		return "", problem.New("missing_credential", "send an API key in the header Api-Key")
-	case !ok:
-		return "", problem.New("invalid_credential", "the API key is not known, or was revoked")
-	case entry.Kind != access.Server, entry.Project != r.PathValue("project"):
+	case p != nil:
+		return "", p
+	case entry.Project != r.PathValue("project"):
 		return "", problem.New("forbidden", "audiences are made with a server key of the project")
 	}
 	return entry.Project, nil

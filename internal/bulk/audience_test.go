@@ -76,7 +76,7 @@ func newJobs(t *testing.T) *jobs {
 	t.Cleanup(manager.Stop)
 	s, err := New(Defaults(), Deps{
 		Users: &crowd{schema: schema}, Rulesets: live, Clock: &hlc.Estimate{}, Logger: logger, Audiences: manager,
-		Keys: keys{"s": {ID: "1", Project: "shop", Kind: access.Server}, "c": {ID: "2", Project: "shop", Kind: access.Client}},
+		Keys: keys{"s": {ID: "1", Project: "shop", Kind: access.Server}, "c": {ID: "2", Project: "shop", Kind: access.Client}, "held": {ID: "3", Project: "shop", Kind: access.Server, Suspended: true}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -140,6 +140,7 @@ func TestAnAudienceIsMadeWatchedAndDownloaded(t *testing.T) {
 		{"no key", "GET", "shop/audiences", "", "", "missing_credential", 401},
 		{"an unknown key", "GET", "shop/audiences", "x", "", "invalid_credential", 401},
 		{"a client key", "GET", "shop/audiences", "c", "", "forbidden", 403},
+		{"a suspended key", "GET", "shop/audiences", "held", "", "key_suspended", 403},
 		{"another project", "GET", "other/audiences", "s", "", "forbidden", 403},
 		{"no body", "POST", "shop/audiences", "s", "", "empty_body", 400},
 		{"no promotion", "POST", "shop/audiences", "s", "{}", "missing_field", 400},

@@ -91,7 +91,7 @@ func newPlane(t *testing.T, edit ...func(*Config)) *plane {
 	}
 	p.Server, err = New(cfg, Deps{
 		Users: p.crowd, Rulesets: p.live, Clock: &hlc.Estimate{}, Logger: slog.New(slog.DiscardHandler),
-		Keys: keys{"s": {ID: "1", Project: "shop", Kind: access.Server}, "c": {ID: "2", Project: "shop", Kind: access.Client}},
+		Keys: keys{"s": {ID: "1", Project: "shop", Kind: access.Server}, "c": {ID: "2", Project: "shop", Kind: access.Client}, "held": {ID: "3", Project: "shop", Kind: access.Server, Suspended: true}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -247,6 +247,7 @@ func TestRefusals(t *testing.T) {
 		"no key":                {german, "", nil, 401, "missing_credential"},
 		"unknown key":           {german, "x", nil, 401, "invalid_credential"},
 		"client key":            {german, "c", nil, 403, "forbidden"},
+		"suspended key":         {german, "held", nil, 403, "key_suspended"},
 		"JSON":                  {german, "s", []string{"Content-Type", "application/json"}, 415, "unsupported_media_type"},
 		"no promotion":          {"?channel=push", "s", nil, 400, "missing_field"},
 		"unknown promotion":     {"?promotion=x&channel=push", "s", nil, 404, "promotion_not_found"},

@@ -51,17 +51,12 @@ type Rulesets interface {
 	Load(project string) *rules.Ruleset // nil while none is loaded
 }
 
-// Keys finds the credential of a key; access.Keyring is one.
-type Keys interface {
-	Lookup(key []byte) (*access.Entry, bool)
-}
-
 // Deps is what the plane works with. Audiences and Requests may be nil: no jobs are taken, and nobody is waited for.
 type Deps struct {
 	Users    precheck.Users
 	Book     reserve.Book // where sends are reserved
 	Rulesets Rulesets
-	Keys     Keys
+	Keys     access.Keys
 	Clock    *hlc.Estimate // the database's clock
 	Logger   *slog.Logger
 

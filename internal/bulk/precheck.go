@@ -69,17 +69,14 @@ func (s *Server) precheck(w http.ResponseWriter, r *http.Request) {
 const busyRetry = 5
 
 func (s *Server) question(r *http.Request) (q question, p *problem.Problem) {
-	entry, ok := s.deps.Keys.Lookup([]byte(r.Header.Get("Api-Key")))
-	switch {
-	case r.Method != http.MethodPost:
+	if r.Method != http.MethodPost {
 		return q, problem.New("method_not_allowed", "use POST")
-	case r.Header.Get("Api-Key") == "":
-		return q, problem.New("missing_credential", "send an API key in the header Api-Key")
-	case !ok:
-		return q, problem.New("invalid_credential", "the API key is not known, or was revoked")
-	case entry.Kind != access.Server:
-		return q, problem.New("forbidden", "a key of this kind may not make this call")
-	case r.Header.Get("Content-Type") != contentNDJSON:
+	}
+	entry, p := access.ServerKey(s.deps.Keys, []byte(r.Header.Get("Api-Key")))
+	if p != nil {
+		return q, p
+	}
+	if r.Header.Get("Content-Type") != contentNDJSON {
 		return q, problem.New("unsupported_media_type", "send Content-Type: %s", contentNDJSON)
 	}
 	q.project = entry.Project
@@ -123,24 +120,8 @@ func (s *Server) job(q question) (*precheck.Job, *problem.Problem) {
 		return nil, problem.New("promotion_not_found", "no published promotion has this id").At("promotion")
 	}
 	job.Promotion = promotion
-	job.Withdrawn = func() rules.Reason { return s.withdrawn(q) }
+	job.Withdrawn = func() rules.Reason { return precheck.Withdrawn(s.deps.Rulesets.Load(q.project), q.promotion) }
 	return job, nil
-}
-
-// withdrawn says why nobody may be sent the promotion any more, whatever the pinned rules say: who pauses it means the users that are still to come.
-func (s *Server) withdrawn(q question) rules.Reason {
-	rs := s.deps.Rulesets.Load(q.project)
-	if rs == nil {
-		return ""
-	}
-	promotion, found := rs.Promotion(q.promotion)
-	switch {
-	case found && promotion.Paused:
-		return rules.ReasonPaused
-	case found, slices.ContainsFunc(rs.Quarantined, func(held rules.Quarantine) bool { return held.Promotion == q.promotion }):
-		return ""
-	}
-	return rules.ReasonEnded
 }
 
 // stream answers. It reads on only while the client takes the answers; end lets its reading of the body return.

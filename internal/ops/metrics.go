@@ -51,6 +51,13 @@ var (
 	BulkStreams = counter("eligibility_bulk_streams_total", "Streams of users, by what became of them.", "result")
 	BulkUsers   = counter("eligibility_bulk_users_total", "Users answered in streams.", "answer")
 
+	// Pre-checks asked over the bus.
+	BusPrechecks       = counter("eligibility_bus_prechecks_total", "Pre-checks asked over the bus, by what became of them.", "result")
+	BusPrecheckUsers   = counter("eligibility_bus_precheck_users_total", "Users answered over the bus.", "answer")
+	BusPrecheckOpen    = gauge("eligibility_bus_precheck_open", "Pre-checks of the bus that are being answered.")
+	BusPrecheckWaiting = gauge("eligibility_bus_precheck_waiting", "Pre-checks of the bus that wait for it.")
+	BusPrecheckSeconds = counter("eligibility_bus_precheck_seconds_total", "Time from when they came to their answers, summed.")
+
 	// The push hooks.
 	PushWatched  = gauge("eligibility_push_watched", "Users, each in one context, whose answers are watched for push hooks.")
 	PushEvicted  = counter("eligibility_push_evicted_total", "Users watched no longer because others needed the room.")
@@ -143,6 +150,7 @@ func Metrics() []*Metric {
 		&CacheHits, &CacheMisses, &CacheFalse, &CacheLoads, &CacheBatches, &CacheLoadErrors, &CacheLoadSeconds, &CacheCoalesced, &CacheRejected,
 		&CacheRereads, &CacheUncached, &CacheStale, &CacheFills, &CacheFillsRefused, &CacheEvictions, &CacheChanges, &CacheGaps, &CacheEntries,
 		&CacheBytes, &CacheWaiting, &CacheLoadLimit, &BulkOpen, &BulkStreams, &BulkUsers,
+		&BusPrechecks, &BusPrecheckUsers, &BusPrecheckOpen, &BusPrecheckWaiting, &BusPrecheckSeconds,
 		&StreamOpen, &StreamOpened, &StreamRefused, &StreamLooks, &StreamTold,
 		&PushWatched, &PushEvicted, &PushDropped, &PushLooks, &PushWaiting, &PushFlying, &PushRequests, &PushMessages,
 		&AuditChecked, &AuditInconsistent, &AuditUndecided,

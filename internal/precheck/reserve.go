@@ -59,7 +59,7 @@ func Reserve(ctx context.Context, job *Job, asks []Ask, yield func(*Line) error)
 		for i := range asks[:n] {
 			r.ask(Line{UserID: asks[i].UserID, Reserve: asks[i].Reserve})
 		}
-		if err := r.end(ctx); err != nil {
+		if err := r.turn(ctx); err != nil {
 			return r.sum, err
 		}
 		asks = asks[n:]

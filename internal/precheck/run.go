@@ -36,7 +36,7 @@ type Job struct {
 	// pause is not, for it is how somebody stops a send.
 	Withdrawn func() rules.Reason
 
-	// Turn, when not nil, is waited for before each chunk of a stream is read and answered: it shares a processor among streams. done gives it back.
+	// Turn, when not nil, is waited for before each chunk is read and answered: it shares a processor among campaigns. done gives it back.
 	Turn func(ctx context.Context) (done func(), err error)
 }
 
@@ -104,7 +104,7 @@ func (r *run) chunk(ctx context.Context, ids []string) error {
 		r.seen[id] = struct{}{}
 		r.ask(Line{UserID: id})
 	}
-	return r.end(ctx)
+	return r.turn(ctx)
 }
 
 // begin starts a chunk, ask adds a user to it, and end answers it.

@@ -1,7 +1,10 @@
 package natsbus
 
 // Permissions are the subjects that a user of the bus needs and no more, for a server that allows nothing else.
-type Permissions struct{ Publish, Subscribe []string }
+type Permissions struct {
+	Publish, Subscribe []string
+	Responses          bool // may answer the requests that reach it: allow_responses
+}
 
 // inboxes is where answers come to; "$JS.API." begins the requests of the JetStream protocol.
 const inboxes = "_INBOX.>"
@@ -24,3 +27,28 @@ func ReplicaPermissions() Permissions {
 		Subscribe: []string{hintsSubject, fleetSubject, inboxes},
 	}
 }
+
+// ServicePermissions are those that a replica has beside while it answers pre-checks.
+func ServicePermissions() Permissions {
+	return Permissions{
+		Subscribe: append([]string{PrecheckSubject}, discovery()...),
+		Responses: true,
+	}
+}
+
+// discovery is the subjects by which the framework finds a service: all services, those of one name, one instance.
+func discovery() []string {
+	return []string{"$SRV.*", "$SRV.*." + ServiceName, "$SRV.*." + ServiceName + ".*"}
+}
+
+// SenderPermissions are those of a send worker, which asks for pre-checks. Answers are about users: they come to inboxes of its own (nats.CustomInboxPrefix) and
+// not to those where another project's sender could listen.
+func SenderPermissions(project string) Permissions {
+	return Permissions{
+		Publish:   append([]string{PrecheckSubject}, discovery()...),
+		Subscribe: []string{SenderInboxes(project) + ".>"},
+	}
+}
+
+// SenderInboxes is the prefix of a sender's inboxes.
+func SenderInboxes(project string) string { return "_INBOX_" + project }

@@ -3,6 +3,7 @@ package natsbus
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"eligibility/internal/events"
 )
@@ -35,16 +37,25 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// strict starts a server that allows its two users what they need and nothing else.
+// strict starts a server that allows its users what they need and nothing else.
 func strict(t *testing.T) *server.Server {
 	t.Helper()
-	user := func(name string, p Permissions) *server.User {
-		return &server.User{Username: name, Password: "secret", Permissions: &server.Permissions{
-			Publish: &server.SubjectPermission{Allow: p.Publish}, Subscribe: &server.SubjectPermission{Allow: p.Subscribe},
-		}}
+	user := func(name string, all ...Permissions) *server.User {
+		granted := &server.Permissions{Publish: &server.SubjectPermission{}, Subscribe: &server.SubjectPermission{}}
+		for _, p := range all {
+			granted.Publish.Allow = append(granted.Publish.Allow, p.Publish...)
+			granted.Subscribe.Allow = append(granted.Subscribe.Allow, p.Subscribe...)
+			if p.Responses {
+				granted.Response = &server.ResponsePermission{MaxMsgs: 1, Expires: time.Minute}
+			}
+		}
+		return &server.User{Username: name, Password: "secret", Permissions: granted}
 	}
 	return brokerWith(t, t.TempDir(), -1, func(o *server.Options) {
-		o.Users = []*server.User{user("relay", RelayPermissions()), user("replica", ReplicaPermissions())}
+		o.Users = []*server.User{
+			user("relay", RelayPermissions()), user("replica", ReplicaPermissions()), user("answering", ReplicaPermissions(), ServicePermissions()),
+			user("shop", SenderPermissions("shop")), user("other", SenderPermissions("other")),
+		}
 	})
 }
 
@@ -123,13 +134,60 @@ func TestNobodyMayDoMore(t *testing.T) {
 	}
 }
 
+func TestASenderMayAskAndNothingElse(t *testing.T) {
+	s, d := strict(t), newDesk(t, false)
+	relay, _ := as(t, s, "relay") // makes the stream
+	replica, log := as(t, s, "answering")
+	serve(t, replica, d)
+	faults := make(chan error, 8)
+	sender := func(user string) *nats.Conn {
+		conn, err := nats.Connect(s.ClientURL(), nats.UserInfo(user, "secret"), nats.CustomInboxPrefix(SenderInboxes(user)),
+			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { faults <- err }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(conn.Close)
+		return conn
+	}
+	shop, other := sender("shop"), sender("other")
+	if m := askAbout(t, shop, d.server, aboutThree); !bytes.Contains(m.Data, []byte(`"summary"`)) {
+		t.Errorf("%v %s", m.Header, m.Data)
+	}
+	for _, subject := range []string{"$SRV.PING", "$SRV.INFO.eligibility", "$SRV.STATS.eligibility"} {
+		if _, err := shop.Request(subject, nil, patience); err != nil {
+			t.Errorf("%s: %v", subject, err)
+		}
+	}
+	if len(faults) > 0 || strings.Contains(log.String(), "ermission") {
+		t.Errorf("something was refused: %v %s", <-faults, log)
+	}
+	refused := func(what string, do func() error) {
+		t.Helper()
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-faults:
+			if !errors.Is(err, nats.ErrPermissionViolation) {
+				t.Errorf("%s: %v", what, err)
+			}
+		case <-time.After(patience):
+			t.Errorf("a sender may %s", what)
+		}
+	}
+	refused("hear another project's answers", func() error { _, err := other.SubscribeSync(SenderInboxes("shop") + ".>"); return err })
+	refused("hear what others ask", func() error { _, err := other.QueueSubscribeSync(PrecheckSubject, serviceQueue); return err })
+	refused("publish changes", func() error { return other.Publish(relay.subjects[0], []byte("x")) })
+	refused("hint", func() error { return other.Publish(hintsSubject, []byte("x")) })
+}
+
 // The documentation names every subject of the permissions.
 func TestPermissionsAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []Permissions{RelayPermissions(), ReplicaPermissions()} {
+	for _, p := range []Permissions{RelayPermissions(), ReplicaPermissions(), ServicePermissions(), SenderPermissions("PROJECT")} {
 		for _, subject := range append(p.Publish, p.Subscribe...) {
 			if !bytes.Contains(text, []byte(`"`+subject+`"`)) {
 				t.Errorf("docs/operations.md lacks %q", subject)
