@@ -53,6 +53,7 @@ type audienceStartCmd struct {
 	At         time.Time     `help:"Instant for which rules and windows are evaluated; the present when there is none." placeholder:"2026-11-27T09:00:00Z"`
 	CountBy    string        `help:"Attribute by whose values users are counted too." placeholder:"ATTRIBUTE"`
 	All        bool          `help:"Write a line for every user, not only for those who are eligible."`
+	Publish    bool          `help:"Publish the results on the bus as well."`
 	SpreadOver time.Duration `help:"Begin at a random instant within it, so that what is scheduled on the hour does not begin at once." placeholder:"15m"`
 	Detach     bool          `help:"Do not wait for the end."`
 }
@@ -67,7 +68,7 @@ The job runs on the server. Waiting for it can be interrupted; it goes on.`
 
 // Run is called by the parser.
 func (c *audienceStartCmd) Run(g *Globals, std streams) error {
-	in := remote.AudienceAsk{Promotion: c.Promotion, Channel: c.Channel, CountBy: c.CountBy}
+	in := remote.AudienceAsk{Promotion: c.Promotion, Channel: c.Channel, CountBy: c.CountBy, Publish: c.Publish}
 	if c.All {
 		in.Lines = "all"
 	}
@@ -129,6 +130,9 @@ func printAudience(g *Globals, to io.Writer, a *remote.Audience) error {
 		fmt.Fprintf(to, " (%s)", a.Why)
 	}
 	fmt.Fprintf(to, "\n%d of %d users are eligible, %.0f/s, rules version %d\n", a.Eligible, a.Users, a.PerSecond, a.RulesVersions)
+	if a.Published != nil {
+		fmt.Fprintf(to, "%d bytes published in %d messages on %s\n", a.Published.Bytes, a.Published.Messages, a.Published.Subject)
+	}
 	rows := []row{{"eligible", a.Eligible}}
 	for reason, n := range a.Reasons {
 		rows = append(rows, row{reason, n})

@@ -23,7 +23,7 @@ func (a *App) wireAudiences() (err error) {
 		return nil
 	}
 	a.audiences, err = audience.New(audience.Defaults(dir), audience.Deps{
-		Users: a.store, Sampler: a.store, Rulesets: a.live, Clock: a.clock, Logger: a.logger,
+		Users: a.store, Sampler: a.store, Rulesets: a.live, Clock: a.clock, Publisher: a.bus.Results(), Logger: a.logger,
 		Turn: func(ctx context.Context) (func(), error) { return a.bulk.Turn(ctx) }, // the bulk plane is made after it
 	})
 	return err

@@ -32,7 +32,7 @@ func openBus(cfg *Config, name string, logger *slog.Logger) (*natsbus.Bus, error
 func (c *Config) natsConfig() natsbus.Config {
 	cfg := natsbus.DefaultCluster(c.Nats)
 	cfg.CredentialsFile, cfg.CAFile, cfg.CertFile, cfg.KeyFile = c.NatsCredentials, c.NatsCA, c.NatsCert, c.NatsKey
-	cfg.Stream.Replicas = c.NatsReplicas
+	cfg.Stream.Replicas, cfg.Audiences.Replicas = c.NatsReplicas, c.NatsReplicas
 	return cfg
 }
 
@@ -42,14 +42,15 @@ func collectBus(bus *natsbus.Bus) ops.Collector {
 		s.Flag(&ops.BusConnected, stats.Connected)
 		for kind, n := range map[string]uint64{
 			"published": stats.Published, "delivered": stats.Delivered, "hint_sent": stats.HintsSent, "hint_received": stats.HintsReceived,
-			"announcement": stats.Announced,
+			"announcement": stats.Announced, "result": stats.Results,
 		} {
 			s.Count(&ops.BusMessages, n, kind)
 		}
 		s.Count(&ops.BusBytes, stats.PublishedBytes, "published")
 		s.Count(&ops.BusBytes, stats.DeliveredBytes, "delivered")
+		s.Count(&ops.BusBytes, stats.ResultBytes, "result")
 		for kind, n := range map[string]uint64{
-			"publish": stats.PublishFailures, "hint_dropped": stats.HintsDropped, "announcement_dropped": stats.AnnounceDropped, "resume": stats.Resumes,
+			"publish": stats.PublishFailures, "result": stats.ResultFailures, "hint_dropped": stats.HintsDropped, "announcement_dropped": stats.AnnounceDropped, "resume": stats.Resumes,
 			"overflow": stats.Overflows, "discarded": stats.Discarded, "recreated": stats.Recreated, "undecodable": stats.Undecodable,
 		} {
 			s.Count(&ops.BusFailures, n, kind)

@@ -33,6 +33,8 @@ const (
 	WhyRulesChanged     = "rules_changed"       // the process was started again, and the rules that the job began with are no longer in force
 	WhyPromotionAbsent  = "promotion_not_found" // after a restart the promotion is not in force any more
 	WhyResultsDamaged   = "results_damaged"     // the results are shorter than the checkpoint says: somebody else wrote to them
+	WhyBus              = "bus_unavailable"     // the bus does not take the results
+	WhyBusFull          = "bus_full"            // it has no room for them
 	WhyRulesUnavailable = "ruleset_unavailable" // the project has no rules here
 )
 
@@ -43,6 +45,7 @@ type Ask struct {
 	At         time.Time `json:"at"`                  // the instant for which rules, schedules and windows are evaluated
 	CountBy    string    `json:"countBy,omitzero"`    // an attribute: users are counted by its values too
 	AllLines   bool      `json:"allLines,omitzero"`   // results have a line for each user, not only for those who are eligible
+	Publish    bool      `json:"publish,omitzero"`    // results go to the bus as well
 	SpreadOver int64     `json:"spreadOver,omitzero"` // seconds: the job begins at some instant within them
 }
 
@@ -65,7 +68,7 @@ type Job struct {
 	Project string `json:"project"`
 	Ask     Ask    `json:"ask"`
 	State   State  `json:"state"`
-	Why     string `json:"why,omitzero"` // of a job that paused by itself or failed
+	Why     string `json:"why,omitzero"` // of a job that paused by itself or failed, or that runs and cannot get on
 
 	Created time.Time     `json:"created"`
 	Begins  time.Time     `json:"begins"` // not before
@@ -86,6 +89,10 @@ type Job struct {
 
 	After string `json:"after,omitzero"` // the user after whom the job goes on
 	Bytes int64  `json:"bytes"`          // of the results
+
+	Evaluated bool   `json:"evaluated,omitzero"` // the results are complete, though not all may be published
+	Subject   string `json:"subject,omitzero"`   // of a job that publishes: where on the bus
+	Published Place  `json:"published,omitzero"` // of a job that publishes
 }
 
 // maxValues bounds what is remembered of an attribute with many values.

@@ -27,6 +27,7 @@ var (
 	ErrPromotion = errors.New("no published promotion has this id")
 	ErrCountBy   = errors.New("no attribute of one value has this name")
 	ErrNoRules   = errors.New("the project's rules are not loaded")
+	ErrNoBus     = errors.New("results are not published here")
 )
 
 // Users is where users are read; a store is one.
@@ -55,7 +56,7 @@ func Defaults(dir string) Config {
 	return Config{Dir: dir, Jobs: 50, KeepFor: 7 * 24 * time.Hour, PageUsers: 256, Checkpoint: time.Second, Patience: time.Minute}
 }
 
-// Deps is what jobs work with. Sampler and Turn may be nil.
+// Deps is what jobs work with. Sampler, Turn and Publisher may be nil.
 type Deps struct {
 	Users    Users
 	Rulesets Rulesets
@@ -63,6 +64,8 @@ type Deps struct {
 	Turn     func(ctx context.Context) (done func(), err error) // is waited for before each page: it shares a processor with others
 	Clock    *hlc.Estimate                                      // the database's clock
 	Logger   *slog.Logger
+
+	Publisher Publisher // where jobs that ask for it publish their results; without one they are refused
 }
 
 // Manager keeps the jobs of all projects and works on one at a time. It is safe for concurrent use. Make it with New, Start it once, Stop it once.
@@ -130,7 +133,7 @@ func (m *Manager) Stop() {
 	m.working.Wait()
 }
 
-// Add makes a job. An instant of zero becomes the present. ErrPromotion, ErrCountBy, ErrNoRules, ErrTooMany, or the files' error.
+// Add makes a job. An instant of zero becomes the present. ErrPromotion, ErrCountBy, ErrNoRules, ErrNoBus, ErrTooMany, or the files' error.
 func (m *Manager) Add(project string, ask Ask) (Job, error) {
 	rs := m.deps.Rulesets.Load(project)
 	if rs == nil {
@@ -144,6 +147,9 @@ func (m *Manager) Add(project string, ask Ask) (Job, error) {
 			return Job{}, ErrCountBy
 		}
 	}
+	if ask.Publish && m.deps.Publisher == nil {
+		return Job{}, ErrNoBus
+	}
 	now := time.Now().UTC()
 	if ask.At.IsZero() {
 		ask.At = time.Unix(0, m.deps.Clock.Now().Wall).UTC()
@@ -151,6 +157,9 @@ func (m *Manager) Add(project string, ask Ask) (Job, error) {
 	var random [10]byte
 	_, _ = rand.Read(random[:]) // never fails
 	j := Job{ID: hex.EncodeToString(random[:8]), Project: project, Ask: ask, State: Queued, Created: now, Begins: now, Reasons: map[rules.Reason]int64{}}
+	if ask.Publish {
+		j.Subject = m.deps.Publisher.Subject(project, j.ID)
+	}
 	if ask.SpreadOver > 0 {
 		share := float64(uint16(random[8])<<8|uint16(random[9])) / (1 << 16)
 		j.Begins = now.Add(time.Duration(share * float64(ask.SpreadOver) * float64(time.Second)))

@@ -70,7 +70,7 @@ func (m *Manager) attend(ctx context.Context, e *entry) {
 	}
 	m.deps.Logger.Info("audience job rests", "project", r.job.Project, "job", r.job.ID, "state", string(state), "why", why, "users", r.job.Users)
 	if ctx.Err() != nil && state == Running { // the next process goes on from the last checkpoint
-		e.job.State = Queued
+		e.job.State, e.job.Why = Queued, ""
 		return
 	}
 	if err := m.keep.save(&r.job); err != nil { // shown, though not written down: after a restart it goes on from its last checkpoint
@@ -92,12 +92,16 @@ type runner struct {
 	out    sink
 	buf    []byte
 	failed bool // job is ahead of what could be written
+
+	published *publication // nil when the results are not published
 }
 
 // run returns what becomes of the job, and why.
 func (r *runner) run(ctx context.Context) (State, string) {
-	if state, why := r.pin(); why != "" {
-		return state, why
+	if !r.job.Evaluated { // afterwards nothing depends on rules
+		if state, why := r.pin(); why != "" {
+			return state, why
+		}
 	}
 	var err error
 	if r.out, err = r.m.open(&r.job); err != nil {
@@ -112,7 +116,12 @@ func (r *runner) run(ctx context.Context) (State, string) {
 			r.job.Expected = int64(total)
 		}
 	}
-	r.job.State = Running
+	r.job.State, r.job.Why = Running, ""
+	var end func()
+	if r.published, end, err = r.publishing(); err != nil {
+		return Paused, unwritten(err)
+	}
+	defer end()
 	if err := r.save(); err != nil {
 		return Paused, unwritten(err)
 	}
@@ -157,8 +166,13 @@ func (r *runner) pages(ctx context.Context) (State, string) {
 	saved, well := time.Now(), time.Now()
 	for {
 		wish := r.wish()
-		more, err := false, ctx.Err()
-		if wish == "" && err == nil {
+		more, err, why := false, ctx.Err(), WhyStore
+		if wish == "" && err == nil && r.published != nil { // before the next page, so that a bus that takes nothing has the job wait
+			if err = r.published.advance(ctx); err != nil {
+				why = unpublished(err)
+			}
+		}
+		if wish == "" && err == nil && !r.job.Evaluated {
 			more, err = r.page(ctx, keys, dst)
 		}
 		now := time.Now()
@@ -167,12 +181,17 @@ func (r *runner) pages(ctx context.Context) (State, string) {
 			return Paused, unwritten(err)
 		case ctx.Err() != nil:
 			wish = Running
+		case errors.Is(err, errDamaged):
+			return Failed, WhyResultsDamaged
 		case err != nil && now.Sub(well) > r.m.cfg.Patience:
 			wish = Paused
 		case err != nil:
-			r.m.deps.Logger.Debug("page of an audience job is read again", "job", r.job.ID, "error", err)
+			r.m.deps.Logger.Debug("audience job tries again", "job", r.job.ID, "why", why, "error", err)
+			r.stuck(why)
 			retry(ctx)
 			continue
+		case wish == "" && !more && r.published != nil && !r.job.Published.Whole:
+			r.job.Evaluated = true // what is left of the results is published once a checkpoint says so
 		case wish == "" && !more:
 			wish = Done
 		case wish == "" && now.Sub(saved) < r.m.cfg.Checkpoint:
@@ -183,7 +202,7 @@ func (r *runner) pages(ctx context.Context) (State, string) {
 			return Paused, unwritten(failure)
 		}
 		if saved, well = now, now; wish == Paused && err != nil {
-			return Paused, WhyStore
+			return Paused, why
 		}
 		if wish != "" {
 			return wish, ""
@@ -201,6 +220,13 @@ func retry(ctx context.Context) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
+}
+
+// stuck shows why a job that runs does not get on. The next checkpoint takes it back.
+func (r *runner) stuck(why string) {
+	r.m.mu.Lock()
+	defer r.m.mu.Unlock()
+	r.e.job.Why = why
 }
 
 func (r *runner) wish() State {
@@ -300,6 +326,9 @@ func (r *runner) save() error {
 	if err != nil {
 		r.failed = true
 		return err
+	}
+	if r.published != nil {
+		r.published.durable = r.job.Bytes
 	}
 	shown := r.job.clone()
 	r.m.mu.Lock()

@@ -31,6 +31,7 @@ type ask struct {
 	SpreadOver string     `json:"spreadOver"`
 	CountBy    string     `json:"countBy"`
 	Lines      string     `json:"lines"`
+	Publish    bool       `json:"publish"`
 }
 
 // routeAudiences adds the calls about jobs.
@@ -90,7 +91,7 @@ func (s *Server) addAudience(w http.ResponseWriter, r *http.Request, project str
 
 // question checks what does not depend on the project.
 func (a *ask) question() (q audience.Ask, p *problem.Problem) {
-	q = audience.Ask{Promotion: a.Promotion, Channel: a.Channel, CountBy: a.CountBy, AllLines: a.Lines == "all"}
+	q = audience.Ask{Promotion: a.Promotion, Channel: a.Channel, CountBy: a.CountBy, AllLines: a.Lines == "all", Publish: a.Publish}
 	if q.Channel == "" {
 		q.Channel = "embedded"
 	}
@@ -168,6 +169,7 @@ func (s *Server) audienceFault(err error) *problem.Problem {
 		{audience.ErrTooMany, "quota", "cancel an audience job, or wait for one to end", ""},
 		{audience.ErrPromotion, "promotion_not_found", "no published promotion has this id", "promotion"},
 		{audience.ErrCountBy, "invalid_value", "want an attribute of one value", "countBy"},
+		{audience.ErrNoBus, "invalid_value", "this replica publishes no results", "publish"},
 		{audience.ErrNoRules, "ruleset_unavailable", "the project's ruleset is not loaded here yet", ""},
 	} {
 		if errors.Is(err, known.err) {

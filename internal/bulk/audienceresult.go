@@ -42,6 +42,16 @@ type shown struct {
 	NewestAsOf    string   `json:"newestAsOf,omitzero"`
 	Lines         string   `json:"lines"`
 	ResultBytes   int64    `json:"resultBytes"`
+
+	Published *shownPlace `json:"published,omitzero"`
+}
+
+// shownPlace is how far the results are on the bus.
+type shownPlace struct {
+	Subject  string `json:"subject"`
+	Messages int64  `json:"messages"`
+	Bytes    int64  `json:"bytes"`
+	Whole    bool   `json:"whole"` // the summary is there
 }
 
 type shownValues struct {
@@ -80,6 +90,9 @@ func shownOf(j *audience.Job) shown {
 	}
 	for reason, n := range j.Reasons {
 		s.Reasons[string(reason)] = n
+	}
+	if j.Ask.Publish {
+		s.Published = &shownPlace{j.Subject, j.Published.Number, j.Published.Bytes, j.Published.Whole}
 	}
 	if j.Ask.CountBy != "" {
 		s.CountBy = valuesOf(j)

@@ -19,6 +19,7 @@ type AudienceAsk struct {
 	SpreadOver string     `json:"spreadOver,omitzero"`
 	CountBy    string     `json:"countBy,omitzero"`
 	Lines      string     `json:"lines,omitzero"`
+	Publish    bool       `json:"publish,omitzero"`
 }
 
 // Audience is an audience job as the bulk plane shows it.
@@ -46,6 +47,16 @@ type Audience struct {
 	NewestAsOf    string   `json:"newestAsOf,omitzero"`
 	Lines         string   `json:"lines"`
 	ResultBytes   int64    `json:"resultBytes"`
+
+	Published *AudiencePlace `json:"published,omitzero"` // of a job that publishes
+}
+
+// AudiencePlace is how far the results of a job are on the bus.
+type AudiencePlace struct {
+	Subject  string `json:"subject"`
+	Messages int64  `json:"messages"`
+	Bytes    int64  `json:"bytes"`
+	Whole    bool   `json:"whole"` // the summary is there
 }
 
 // Rests reports whether the job does nothing more by itself.

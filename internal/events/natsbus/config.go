@@ -32,6 +32,8 @@ type Config struct {
 	Partitions int
 	// Stream is used when the stream has to be created. An existing one keeps what its operator gave it.
 	Stream StreamConfig
+	// Audiences is what the stream of audience results is created with, when the first job publishes. That one refuses what it has no room for.
+	Audiences StreamConfig
 	// CAFile holds the certificates that vouch for the server, CertFile and KeyFile this client's own; PEM. All are optional. TLS itself
 	// is asked for by the URL (tls://) or by the server; any of these files makes it a must.
 	CAFile, CertFile, KeyFile string
@@ -46,7 +48,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// StreamConfig is what the stream is created with. It throws away the oldest messages when it is full and never refuses a new one.
+// StreamConfig is what a stream is created with. That of changes throws away the oldest messages when it is full and never refuses a new one.
 type StreamConfig struct {
 	MaxAge   time.Duration // how long a disconnected replica can still catch up
 	MaxBytes int64
@@ -62,6 +64,7 @@ func DefaultEmbedded() Config {
 	return Config{
 		Name: "eligibility", Partitions: 4,
 		Stream:         StreamConfig{MaxAge: 10 * time.Minute, MaxBytes: 64 * mebibyte, Memory: true, Replicas: 1},
+		Audiences:      StreamConfig{MaxAge: 24 * time.Hour, MaxBytes: 256 * mebibyte, Replicas: 1},
 		PublishTimeout: 2 * time.Second, RequestTimeout: 5 * time.Second, Heartbeat: time.Second, Buffer: 8192, Logger: slog.Default(),
 	}
 }
@@ -71,6 +74,7 @@ func DefaultCluster(url string) Config {
 	c := DefaultEmbedded()
 	c.URL, c.Partitions = url, 8
 	c.Stream = StreamConfig{MaxAge: 10 * time.Minute, MaxBytes: 512 * mebibyte, Replicas: 1}
+	c.Audiences.MaxBytes = 1024 * mebibyte
 	return c
 }
 
@@ -83,9 +87,11 @@ func (c *Config) Validate() error {
 		}
 	}
 	fault(c.Partitions < 1 || c.Partitions > events.MaxPartitions, "%d partitions, want 1 to %d", c.Partitions, events.MaxPartitions)
-	fault(c.Stream.MaxAge < time.Minute, "the stream keeps messages for %v, want at least a minute", c.Stream.MaxAge)
-	fault(c.Stream.MaxBytes < mebibyte, "the stream is bounded to %d bytes, want at least %d", c.Stream.MaxBytes, mebibyte)
-	fault(c.Stream.Replicas < 1 || c.Stream.Replicas > 5, "%d copies of the stream, want 1 to 5", c.Stream.Replicas)
+	for _, s := range []*StreamConfig{&c.Stream, &c.Audiences} {
+		fault(s.MaxAge < time.Minute, "the stream keeps messages for %v, want at least a minute", s.MaxAge)
+		fault(s.MaxBytes < mebibyte, "the stream is bounded to %d bytes, want at least %d", s.MaxBytes, mebibyte)
+		fault(s.Replicas < 1 || s.Replicas > 5, "%d copies of the stream, want 1 to 5", s.Replicas)
+	}
 	fault(c.PublishTimeout <= 0 || c.RequestTimeout <= 0, "the timeouts must be positive")
 	fault(c.Heartbeat < 100*time.Millisecond, "a heartbeat of %v, want at least 100ms", c.Heartbeat)
 	fault(c.Buffer < 64, "a buffer of %d messages, want at least 64", c.Buffer)

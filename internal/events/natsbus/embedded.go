@@ -45,7 +45,7 @@ func (b *Bus) serve(ctx context.Context) error {
 	room := b.cfg.Stream.MaxBytes + 64*mebibyte
 	running, err := server.NewServer(&server.Options{
 		ServerName: b.cfg.Name, DontListen: true, NoSigs: true, NoLog: true,
-		JetStream: true, StoreDir: dir, JetStreamMaxMemory: room, JetStreamMaxStore: room, DisableJetStreamBanner: true,
+		JetStream: true, StoreDir: dir, JetStreamMaxMemory: room, JetStreamMaxStore: room + b.cfg.Audiences.MaxBytes, DisableJetStreamBanner: true,
 	})
 	if err != nil {
 		return wrap("make the embedded server", err)

@@ -28,6 +28,13 @@ func ReplicaPermissions() Permissions {
 	}
 }
 
+// AudiencePermissions are those that a replica has beside whose audience jobs publish. Who makes the stream by hand may leave STREAM.CREATE out.
+func AudiencePermissions() Permissions {
+	return Permissions{Publish: []string{
+		audienceAny, "$JS.API.STREAM.INFO." + AudienceStream, "$JS.API.STREAM.CREATE." + AudienceStream, "$JS.API.STREAM.MSG.GET." + AudienceStream,
+	}}
+}
+
 // ServicePermissions are those that a replica has beside while it answers pre-checks.
 func ServicePermissions() Permissions {
 	return Permissions{
@@ -41,11 +48,14 @@ func discovery() []string {
 	return []string{"$SRV.*", "$SRV.*." + ServiceName, "$SRV.*." + ServiceName + ".*"}
 }
 
-// SenderPermissions are those of a send worker, which asks for pre-checks. Answers are about users: they come to inboxes of its own (nats.CustomInboxPrefix) and
+// SenderPermissions are those of a send worker, which asks for pre-checks and reads the results of its project's audience jobs, by consumers of one subject each. Answers are about users: they come to inboxes of its own (nats.CustomInboxPrefix) and
 // not to those where another project's sender could listen.
 func SenderPermissions(project string) Permissions {
 	return Permissions{
-		Publish:   append([]string{PrecheckSubject}, discovery()...),
+		Publish: append([]string{
+			PrecheckSubject, "$JS.API.CONSUMER.CREATE." + AudienceStream + ".*." + audiencePrefix + project + ".*", "$JS.API.CONSUMER.MSG.NEXT." + AudienceStream + ".*",
+			"$JS.API.CONSUMER.DELETE." + AudienceStream + ".*", "$JS.API.CONSUMER.INFO." + AudienceStream + ".*", "$JS.ACK." + AudienceStream + ".>",
+		}, discovery()...),
 		Subscribe: []string{SenderInboxes(project) + ".>"},
 	}
 }

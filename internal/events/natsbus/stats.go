@@ -21,6 +21,9 @@ type Stats struct {
 	Discarded       uint64 // losses, by kind
 	Recreated       uint64
 	Undecodable     uint64
+	Results         uint64 // messages of audience results that their stream has taken
+	ResultBytes     uint64
+	ResultFailures  uint64 // attempts that failed
 	StreamsCreated  uint64
 	Connected       bool
 }
@@ -32,6 +35,7 @@ type counters struct {
 	announced, announceDropped                  atomic.Uint64
 	disconnects, reconnects, resumes, overflows atomic.Uint64
 	discarded, recreated, undecodable           atomic.Uint64
+	results, resultBytes, resultFailures        atomic.Uint64
 	streamsCreated                              atomic.Uint64
 }
 
@@ -45,6 +49,7 @@ func (b *Bus) Stats() Stats {
 		Announced: c.announced.Load(), AnnounceDropped: c.announceDropped.Load(),
 		Disconnects: c.disconnects.Load(), Reconnects: c.reconnects.Load(), Resumes: c.resumes.Load(), Overflows: c.overflows.Load(),
 		Discarded: c.discarded.Load(), Recreated: c.recreated.Load(), Undecodable: c.undecodable.Load(),
+		Results: c.results.Load(), ResultBytes: c.resultBytes.Load(), ResultFailures: c.resultFailures.Load(),
 		StreamsCreated: c.streamsCreated.Load(), Connected: b.conn.IsConnected(),
 	}
 }

@@ -1,0 +1,383 @@
+package natsbus
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"eligibility/internal/audience"
+	"eligibility/internal/hlc"
+	"eligibility/internal/profile"
+	"eligibility/internal/rules"
+	store "eligibility/internal/store/embedded"
+)
+
+// town is a store with inhabitants whose ids are long, so that a job's results fill several messages, and a directory of jobs.
+type town struct {
+	*store.Store
+	t    *testing.T
+	dir  string
+	live *rules.Live
+	gate chan struct{} // nil, or a page is read for each value
+}
+
+const (
+	inhabitants = 3000
+	messages    = 6 // that the results of all of them fill, about
+)
+
+func newTown(t *testing.T) *town {
+	t.Helper()
+	storeCfg := store.Defaults("")
+	storeCfg.InMemory = true
+	db, err := store.Open(storeCfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	w := &town{Store: db, t: t, dir: t.TempDir(), live: &rules.Live{}}
+	(&desk{}).project(t, db, w.live, "shop", "german")
+	for start := 0; start < inhabitants; start += 500 {
+		var updates []profile.Update
+		for i := range 500 {
+			updates = append(updates, profile.Update{UserID: fmt.Sprintf("%s%05d", strings.Repeat("u", 80), start+i)})
+		}
+		if _, refused, err := db.PutUsers(t.Context(), "shop", updates); err != nil || len(refused) > 0 {
+			t.Fatal(err, refused)
+		}
+	}
+	return w
+}
+
+// UserIDs waits for the gate.
+func (w *town) UserIDs(ctx context.Context, project, after string, limit int) ([]string, error) {
+	if w.gate != nil {
+		select {
+		case <-w.gate:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return w.Store.UserIDs(ctx, project, after, limit)
+}
+
+// manager works on the town's jobs until it is stopped, as a process would.
+func (w *town) manager(b *Bus, edit ...func(*audience.Config)) *audience.Manager {
+	w.t.Helper()
+	cfg := audience.Defaults(w.dir)
+	cfg.PageUsers, cfg.Checkpoint = 64, time.Nanosecond
+	for _, e := range edit {
+		e(&cfg)
+	}
+	m, err := audience.New(cfg, audience.Deps{Users: w, Rulesets: w.live, Clock: &hlc.Estimate{}, Publisher: b.Results(), Logger: quiet()})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := m.Start(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(m.Stop)
+	return m
+}
+
+func (w *town) add(m *audience.Manager) audience.Job {
+	w.t.Helper()
+	j, err := m.Add("shop", audience.Ask{Promotion: "german", Channel: "push", At: time.Now(), AllLines: true, Publish: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return j
+}
+
+// until waits for the job to be as wanted, letting pages through if there is a gate and walk says so.
+func (w *town) until(m *audience.Manager, id string, walk bool, is func(audience.Job) bool) audience.Job {
+	w.t.Helper()
+	gate := w.gate
+	if !walk {
+		gate = nil
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	end := time.After(patience)
+	for {
+		j, err := m.Get("shop", id)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if is(j) {
+			return j
+		}
+		select {
+		case gate <- struct{}{}:
+		case <-tick.C:
+		case <-end:
+			w.t.Fatalf("the job stays %+v", j)
+		}
+	}
+}
+
+func rests(as audience.State) func(audience.Job) bool {
+	return func(j audience.Job) bool { return j.State == as }
+}
+
+// equal holds what the stream has of a job against its download: messages numbered from 1, each beginning where the last one ended, the summary behind them.
+func (w *town) equal(m *audience.Manager, b *Bus, id string) {
+	w.t.Helper()
+	j, lines, file, err := m.Results("shop", id)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer file.Close()
+	want, err := io.ReadAll(lines)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	stream, err := b.js.Stream(w.t.Context(), AudienceStream)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var got []byte
+	var last *jetstream.RawStreamMsg
+	number := 0
+	for sequence := stream.CachedInfo().State.FirstSeq; sequence <= stream.CachedInfo().State.LastSeq; sequence++ {
+		one, err := stream.GetMsg(w.t.Context(), sequence)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if one.Subject != "eligibility.audience.shop."+id {
+			continue
+		}
+		if last != nil && last.Header.Get(kindHeader) != kindLines {
+			w.t.Errorf("message %d comes behind the summary", sequence)
+		}
+		last, number = one, number+1
+		if one.Header.Get(numberHeader) != fmt.Sprint(number) || one.Header.Get(startHeader) != fmt.Sprint(len(got)) {
+			w.t.Errorf("message %d of the job says %v, it begins at %d", number, one.Header, len(got))
+		}
+		if one.Header.Get(kindHeader) == kindLines {
+			got = append(got, one.Data...)
+		}
+	}
+	if !bytes.Equal(got, want) || bytes.Count(want, []byte("\n")) != int(j.Users) {
+		w.t.Errorf("%d bytes on the bus, %d in the download of %d users", len(got), len(want), j.Users)
+	}
+	var body struct {
+		Summary struct {
+			Job                       string
+			Users, Eligible, Messages int64
+			Bytes                     int
+			Reasons                   map[string]int64
+		}
+	}
+	if last == nil || last.Header.Get(kindHeader) != kindSummary || json.Unmarshal(last.Data, &body) != nil {
+		w.t.Fatalf("the last message of %d is %v", number, last)
+	}
+	if s := body.Summary; s.Job != id || s.Users != j.Users || s.Eligible != j.Eligible || s.Bytes != len(want) || int(s.Messages) != number-1 || number < messages ||
+		s.Reasons["missing_attribute"] != j.Reasons["missing_attribute"] {
+		w.t.Errorf("%s after %d messages of %+v", last.Data, number-1, j)
+	}
+	if p := j.Published; !p.Whole || p.Number != int64(number) || p.Bytes != int64(len(want)) || p.Sequence != last.Sequence {
+		w.t.Errorf("the job says %+v", p)
+	}
+}
+
+func TestResultsOnTheEmbeddedBusAreTheDownload(t *testing.T) {
+	w, b := newTown(t), embedded(t, nil)
+	m := w.manager(b)
+	first, second := w.add(m), w.add(m)
+	for _, j := range []audience.Job{first, second} {
+		w.until(m, j.ID, false, rests(audience.Done))
+		w.equal(m, b, j.ID)
+	}
+}
+
+// TestAStopOrAKillRepeatsAndLosesNothing ends the process after so many pages, and leaves, as a kill does, a checkpoint that lacks what the bus acknowledged last.
+func TestAStopOrAKillRepeatsAndLosesNothing(t *testing.T) {
+	s := broker(t, t.TempDir(), -1)
+	for _, killed := range []bool{false, true} {
+		t.Run(fmt.Sprint("killed ", killed), func(t *testing.T) {
+			w, b := newTown(t), connected(t, s.ClientURL(), nil)
+			w.gate = make(chan struct{})
+			m := w.manager(b)
+			j := w.add(m)
+			for after := int64(1); after < messages-1; after++ {
+				w.until(m, j.ID, true, func(j audience.Job) bool { return j.Published.Number >= after })
+				m.Stop()
+				if killed {
+					w.forgetPublished(j.ID)
+				}
+				m = w.manager(b)
+			}
+			close(w.gate)
+			w.gate = nil
+			w.until(m, j.ID, false, rests(audience.Done))
+			w.equal(m, b, j.ID)
+			m.Stop()
+			w.revive(j.ID) // it died behind the summary
+			m = w.manager(b)
+			w.until(m, j.ID, false, rests(audience.Done))
+			w.equal(m, b, j.ID)
+		})
+	}
+}
+
+// edit changes a checkpoint.
+func (w *town) edit(id string, change func(map[string]any)) {
+	w.t.Helper()
+	name := filepath.Join(w.dir, "shop", id+".json")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	checkpoint := map[string]any{}
+	if err := json.Unmarshal(text, &checkpoint); err != nil {
+		w.t.Fatal(err)
+	}
+	change(checkpoint)
+	if text, err = json.Marshal(checkpoint); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *town) forgetPublished(id string) {
+	w.edit(id, func(c map[string]any) { delete(c, "published") })
+}
+
+func (w *town) revive(id string) {
+	w.edit(id, func(c map[string]any) {
+		delete(c, "published")
+		c["state"] = "running"
+	})
+}
+
+func TestABusThatIsDownHoldsTheJobUpAndLosesNothing(t *testing.T) {
+	s, w := broker(t, t.TempDir(), -1), newTown(t)
+	line := newWire(t, s.Addr().String())
+	b := connected(t, line.url(), func(c *Config) { c.PublishTimeout, c.RequestTimeout = 500*time.Millisecond, time.Second })
+	w.gate = make(chan struct{})
+	m := w.manager(b, func(c *audience.Config) { c.Patience = 300 * time.Millisecond })
+	j := w.add(m)
+	w.until(m, j.ID, true, func(j audience.Job) bool { return j.Published.Number >= 2 })
+	line.set(true)
+	j = w.until(m, j.ID, true, func(j audience.Job) bool { return j.State == audience.Running && j.Why == audience.WhyBus })
+	j = w.until(m, j.ID, true, rests(audience.Paused))
+	if j.Why != audience.WhyBus || j.Bytes-j.Published.Bytes > 2*(64<<10) {
+		t.Errorf("the job ran ahead of the bus: %+v", j)
+	}
+	line.set(false)
+	up := b.conn.StatusChanged(nats.CONNECTED)
+	if !b.conn.IsConnected() {
+		select {
+		case <-up:
+		case <-time.After(patience):
+			t.Fatal("the bus does not come back")
+		}
+	}
+	b.conn.RemoveStatusListener(up)
+	if _, err := m.Become("shop", j.ID, audience.Queued); err != nil {
+		t.Fatal(err)
+	}
+	if j = w.until(m, j.ID, true, rests(audience.Done)); j.Why != "" {
+		t.Errorf("%+v", j)
+	}
+	w.equal(m, b, j.ID)
+}
+
+func TestOnAStreamThatWasMadeAnewEverythingIsPublishedAgain(t *testing.T) {
+	w, b := newTown(t), embedded(t, nil)
+	w.gate = make(chan struct{})
+	m := w.manager(b)
+	j := w.add(m)
+	w.until(m, j.ID, true, func(j audience.Job) bool { return j.Published.Number >= 2 })
+	if err := b.js.DeleteStream(t.Context(), AudienceStream); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.audiences(t.Context()); err != nil { // somebody else is quicker
+		t.Fatal(err)
+	}
+	w.until(m, j.ID, true, rests(audience.Done))
+	w.equal(m, b, j.ID)
+}
+
+func TestAFullStreamRefusesAndKeepsWhatItHas(t *testing.T) {
+	w, b := newTown(t), embedded(t, func(c *Config) { c.Audiences.MaxBytes = mebibyte })
+	m := w.manager(b, func(c *audience.Config) { c.Patience = time.Millisecond })
+	var whole []string
+	var stuck audience.Job
+	for stuck.ID == "" {
+		j := w.until(m, w.add(m).ID, false, func(j audience.Job) bool { return j.State == audience.Done || j.State == audience.Paused })
+		if j.State == audience.Paused {
+			stuck = j
+			break
+		}
+		whole = append(whole, j.ID)
+	}
+	if stuck.Why != audience.WhyBusFull || len(whole) == 0 {
+		t.Errorf("%+v after %d", stuck, len(whole))
+	}
+	for _, id := range whole {
+		w.equal(m, b, id)
+	}
+	stream, err := b.js.Stream(t.Context(), AudienceStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range whole {
+		if err := stream.Purge(t.Context(), jetstream.WithPurgeSubject("eligibility.audience.shop."+id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := m.Become("shop", stuck.ID, audience.Queued); err != nil {
+		t.Fatal(err)
+	}
+	w.until(m, stuck.ID, false, rests(audience.Done))
+	w.equal(m, b, stuck.ID)
+}
+
+func TestARepeatedMessageIsKeptOnce(t *testing.T) {
+	b := embedded(t, nil)
+	r := b.Results()
+	ctx := t.Context()
+	if place, err := r.Last(ctx, "shop", "j"); err != nil || place.Number != 0 || place.Stream == "" {
+		t.Fatalf("%+v %v", place, err)
+	}
+	sequence, err := r.Publish(ctx, "shop", "j", &audience.Message{Number: 1, Data: []byte("a\n")}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := r.Publish(ctx, "shop", "j", &audience.Message{Number: 1, Data: []byte("a\n")}, 0)
+	if err == nil && again != sequence {
+		t.Errorf("a repeat stands at %d, the first at %d", again, sequence)
+	}
+	if _, err := r.Publish(ctx, "shop", "j", &audience.Message{Number: 9, Start: 99, Data: []byte("b\n")}, 0); err == nil {
+		t.Error("a message that follows nothing was taken")
+	}
+	place, err := r.Last(ctx, "shop", "j")
+	if err != nil || place.Number != 1 || place.Bytes != 2 || place.Sequence != sequence || place.Whole {
+		t.Errorf("%+v %v", place, err)
+	}
+}
+
+func TestAForeignStreamOfResultsIsRefused(t *testing.T) {
+	b := embedded(t, nil)
+	if _, err := b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: AudienceStream, Subjects: []string{audienceAny}, Storage: jetstream.MemoryStorage}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Results().Last(t.Context(), "shop", "j"); !errors.Is(err, ErrForeignStream) {
+		t.Errorf("one that throws away old messages: %v", err)
+	}
+}
