@@ -15,7 +15,7 @@ func TestAudienceOfTheDemo(t *testing.T) {
 	dir := t.TempDir()
 	demo := launch(t, dir, "demo", "--users", "500", "--no-traffic")
 	env := []string{"ELIGIBILITY_BULK_URL=http://" + demo.ready.BulkListen, "ELIGIBILITY_API_KEY=demo-server-key", "ELIGIBILITY_PROJECT=demo"}
-	start := []string{"audience", "start", "--promotion", "fathers-day", "--channel", "push", "--count-by", "country"}
+	start := []string{"audience", "start", "--promotion", "fathers-day", "--channel", "push", "--count-by", "country", "--publish"}
 
 	r := invoke(t, dir, env, append(start, "--output", "json")...)
 	var job remote.Audience
@@ -28,6 +28,10 @@ func TestAudienceOfTheDemo(t *testing.T) {
 	}
 	if job.State != "done" || job.Users < 500 || sum != job.Users || job.CountBy == nil || len(job.CountBy.Values) == 0 {
 		t.Errorf("%s", r.out)
+	}
+
+	if p := job.Published; p == nil || !p.Whole || p.Bytes != job.ResultBytes || p.Subject != "eligibility.audience.demo."+job.ID {
+		t.Errorf("published: %+v", p)
 	}
 
 	lines := invoke(t, dir, env, "audience", "download", job.ID)
@@ -44,7 +48,7 @@ func TestAudienceOfTheDemo(t *testing.T) {
 	}
 
 	shown := invoke(t, dir, env, "audience", "show", "--wait", job.ID)
-	contains(t, "the job", shown.out, job.ID, "fathers-day on push, done", "users are eligible", "country", "%")
+	contains(t, "the job", shown.out, job.ID, "fathers-day on push, done", "users are eligible", "published in", "country", "%")
 	contains(t, "the list", invoke(t, dir, env, "audience", "list").out, job.ID, "done")
 
 	for _, c := range []struct {

@@ -50,7 +50,7 @@ func collectBus(bus *natsbus.Bus) ops.Collector {
 		s.Count(&ops.BusBytes, stats.DeliveredBytes, "delivered")
 		s.Count(&ops.BusBytes, stats.ResultBytes, "result")
 		for kind, n := range map[string]uint64{
-			"publish": stats.PublishFailures, "result": stats.ResultFailures, "hint_dropped": stats.HintsDropped, "announcement_dropped": stats.AnnounceDropped, "resume": stats.Resumes,
+			"publish": stats.PublishFailures, "result": stats.ResultFailures, "result_repeated": stats.ResultRepeats, "hint_dropped": stats.HintsDropped, "announcement_dropped": stats.AnnounceDropped, "resume": stats.Resumes,
 			"overflow": stats.Overflows, "discarded": stats.Discarded, "recreated": stats.Recreated, "undecodable": stats.Undecodable,
 		} {
 			s.Count(&ops.BusFailures, n, kind)

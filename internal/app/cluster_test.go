@@ -1,9 +1,14 @@
 package app
 
 import (
+	"errors"
+	"io"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 // What three replicas owe each other when nothing breaks.
@@ -45,6 +50,33 @@ func TestReplicasAreOne(t *testing.T) {
 		for _, m := range c.servers {
 			took := c.eventually(m.name+" refuses the revoked key", func() bool { return !known(m) })
 			t.Logf("%s refuses it after %v", m.name, took.Round(time.Millisecond))
+		}
+	})
+	c.run(t, "pre-checks that come over the bus are shared by every replica", func(t *testing.T) {
+		conn, err := nats.Connect(c.servers[0].spec.Config.Nats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		ask := &nats.Msg{Subject: "eligibility.precheck", Header: nats.Header{"Api-Key": {c.keys["server"]}}, Data: []byte(`{"promotion":"p","channel":"push","userIds":["ada"]}`)}
+		for range 60 {
+			m, err := conn.RequestMsg(ask, patience)
+			if err != nil || !strings.HasPrefix(string(m.Data), `{"userId":"ada","eligible":false,"reason":"not_targeted"}`) {
+				t.Fatalf("%v %+v", err, m)
+			}
+		}
+		for _, m := range c.servers {
+			res, err := c.client.Get("http://" + m.at().OpsListen + "/metrics")
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := io.ReadAll(res.Body)
+			if err = errors.Join(err, res.Body.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(text), `eligibility_bus_prechecks_total{result="answered"} `) || strings.Contains(string(text), "bus_prechecks_total{result=\"answered\"} 0\n") {
+				t.Errorf("%s answered none of them", m.name)
+			}
 		}
 	})
 	c.run(t, "a standby takes over at once when the leader is told to stop", func(t *testing.T) {

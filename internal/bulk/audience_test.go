@@ -148,6 +148,7 @@ func TestAnAudienceIsMadeWatchedAndDownloaded(t *testing.T) {
 		{"an unknown field", "POST", "shop/audiences", "s", `{"promotion":"german","x":1}`, "unknown_field", 400},
 		{"an unknown channel", "POST", "shop/audiences", "s", `{"promotion":"german","channel":"pigeon"}`, "invalid_value", 400},
 		{"an unknown attribute", "POST", "shop/audiences", "s", `{"promotion":"german","countBy":"x"}`, "invalid_value", 400},
+		{"a bus where there is none", "POST", "shop/audiences", "s", `{"promotion":"german","publish":true}`, "invalid_value", 400},
 		{"the past", "POST", "shop/audiences", "s", `{"promotion":"german","at":"2001-01-01T00:00:00Z"}`, "out_of_range", 400},
 		{"too wide a window", "POST", "shop/audiences", "s", `{"promotion":"german","spreadOver":"25h"}`, "invalid_value", 400},
 		{"too large", "POST", "shop/audiences", "s", strings.Repeat(" ", maxAskBytes+1), "body_too_large", 413},

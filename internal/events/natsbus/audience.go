@@ -92,6 +92,10 @@ func (r Results) Publish(ctx context.Context, project, job string, m *audience.M
 		}
 		return 0, wrap("publish results", err)
 	}
+	if ack.Duplicate {
+		b.count.resultRepeats.Add(1)
+		return ack.Sequence, nil
+	}
 	b.count.results.Add(1)
 	b.count.resultBytes.Add(uint64(len(m.Data)))
 	return ack.Sequence, nil

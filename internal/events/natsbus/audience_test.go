@@ -30,6 +30,8 @@ type town struct {
 	dir  string
 	live *rules.Live
 	gate chan struct{} // nil, or a page is read for each value
+
+	publisher audience.Publisher // nil: the bus
 }
 
 const (
@@ -80,7 +82,11 @@ func (w *town) manager(b *Bus, edit ...func(*audience.Config)) *audience.Manager
 	for _, e := range edit {
 		e(&cfg)
 	}
-	m, err := audience.New(cfg, audience.Deps{Users: w, Rulesets: w.live, Clock: &hlc.Estimate{}, Publisher: b.Results(), Logger: quiet()})
+	publisher := w.publisher
+	if publisher == nil {
+		publisher = b.Results()
+	}
+	m, err := audience.New(cfg, audience.Deps{Users: w, Rulesets: w.live, Clock: &hlc.Estimate{}, Publisher: publisher, Logger: quiet()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -228,7 +234,39 @@ func TestAStopOrAKillRepeatsAndLosesNothing(t *testing.T) {
 			m = w.manager(b)
 			w.until(m, j.ID, false, rests(audience.Done))
 			w.equal(m, b, j.ID)
+			if n := b.Stats().ResultRepeats; n > 0 {
+				t.Errorf("%d messages were published again: their ids are known for minutes only", n)
+			}
 		})
+	}
+}
+
+// careful looks at each message that is published for whether its lines are durable already.
+type careful struct {
+	audience.Publisher
+	w *town
+}
+
+func (c careful) Publish(ctx context.Context, project, job string, m *audience.Message, after uint64) (uint64, error) {
+	text, err := os.ReadFile(filepath.Join(c.w.dir, project, job+".json"))
+	var checkpoint audience.Job
+	if err == nil {
+		err = json.Unmarshal(text, &checkpoint)
+	}
+	if end := m.Start + int64(len(m.Data)); err != nil || !m.Whole && end > checkpoint.Bytes {
+		c.w.t.Errorf("the lines up to %d are published, the checkpoint knows of %d: %v", end, checkpoint.Bytes, err)
+	}
+	return c.Publisher.Publish(ctx, project, job, m, after)
+}
+
+func TestOnlyWhatIsDurableIsPublished(t *testing.T) {
+	w, b := newTown(t), embedded(t, nil)
+	w.publisher = careful{b.Results(), w}
+	for _, every := range []time.Duration{time.Nanosecond, time.Hour} {
+		m := w.manager(b, func(c *audience.Config) { c.Checkpoint = every })
+		j := w.until(m, w.add(m).ID, false, rests(audience.Done))
+		w.equal(m, b, j.ID)
+		m.Stop()
 	}
 }
 

@@ -15,7 +15,9 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
+	"eligibility/internal/audience"
 	"eligibility/internal/events"
 )
 
@@ -53,7 +55,7 @@ func strict(t *testing.T) *server.Server {
 	}
 	return brokerWith(t, t.TempDir(), -1, func(o *server.Options) {
 		o.Users = []*server.User{
-			user("relay", RelayPermissions()), user("replica", ReplicaPermissions()), user("answering", ReplicaPermissions(), ServicePermissions()),
+			user("relay", RelayPermissions()), user("replica", ReplicaPermissions()), user("answering", ReplicaPermissions(), ServicePermissions(), AudiencePermissions()),
 			user("shop", SenderPermissions("shop")), user("other", SenderPermissions("other")),
 		}
 	})
@@ -161,6 +163,45 @@ func TestASenderMayAskAndNothingElse(t *testing.T) {
 	if len(faults) > 0 || strings.Contains(log.String(), "ermission") {
 		t.Errorf("something was refused: %v %s", <-faults, log)
 	}
+	read := func(conn *nats.Conn) (got []byte, err error) {
+		js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(time.Second))
+		if err != nil {
+			return nil, err
+		}
+		results, err := js.OrderedConsumer(t.Context(), AudienceStream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{"eligibility.audience.shop.j"}})
+		if err != nil {
+			return nil, err
+		}
+		batch, err := results.Fetch(1, jetstream.FetchMaxWait(patience))
+		if err != nil {
+			return nil, err
+		}
+		for m := range batch.Messages() {
+			got = append(got, m.Data()...)
+		}
+		return got, batch.Error()
+	}
+	if _, err := replica.Results().Last(t.Context(), "shop", "j"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := replica.Results().Publish(t.Context(), "shop", "j", &audience.Message{Number: 1, Data: []byte("a\n")}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if last, err := replica.Results().Last(t.Context(), "shop", "j"); err != nil || last.Number != 1 {
+		t.Fatal(last, err)
+	}
+	if got, err := read(shop); err != nil || string(got) != "a\n" {
+		t.Errorf("a sender reads its project's results: %q %v", got, err)
+	}
+	if len(faults) > 0 || strings.Contains(log.String(), "ermission") {
+		t.Errorf("something was refused: %v %s", <-faults, log)
+	}
+	if got, err := read(other); err == nil {
+		t.Errorf("a sender reads another project's results: %q", got)
+	}
+	for len(faults) > 0 {
+		<-faults
+	}
 	refused := func(what string, do func() error) {
 		t.Helper()
 		if err := do(); err != nil {
@@ -187,7 +228,7 @@ func TestPermissionsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []Permissions{RelayPermissions(), ReplicaPermissions(), ServicePermissions(), SenderPermissions("PROJECT")} {
+	for _, p := range []Permissions{RelayPermissions(), ReplicaPermissions(), ServicePermissions(), AudiencePermissions(), SenderPermissions("PROJECT")} {
 		for _, subject := range append(p.Publish, p.Subscribe...) {
 			if !bytes.Contains(text, []byte(`"`+subject+`"`)) {
 				t.Errorf("docs/operations.md lacks %q", subject)

@@ -24,6 +24,7 @@ type Stats struct {
 	Results         uint64 // messages of audience results that their stream has taken
 	ResultBytes     uint64
 	ResultFailures  uint64 // attempts that failed
+	ResultRepeats   uint64 // attempts that the stream knew by their id
 	StreamsCreated  uint64
 	Connected       bool
 }
@@ -36,6 +37,7 @@ type counters struct {
 	disconnects, reconnects, resumes, overflows atomic.Uint64
 	discarded, recreated, undecodable           atomic.Uint64
 	results, resultBytes, resultFailures        atomic.Uint64
+	resultRepeats                               atomic.Uint64
 	streamsCreated                              atomic.Uint64
 }
 
@@ -49,7 +51,7 @@ func (b *Bus) Stats() Stats {
 		Announced: c.announced.Load(), AnnounceDropped: c.announceDropped.Load(),
 		Disconnects: c.disconnects.Load(), Reconnects: c.reconnects.Load(), Resumes: c.resumes.Load(), Overflows: c.overflows.Load(),
 		Discarded: c.discarded.Load(), Recreated: c.recreated.Load(), Undecodable: c.undecodable.Load(),
-		Results: c.results.Load(), ResultBytes: c.resultBytes.Load(), ResultFailures: c.resultFailures.Load(),
+		Results: c.results.Load(), ResultBytes: c.resultBytes.Load(), ResultFailures: c.resultFailures.Load(), ResultRepeats: c.resultRepeats.Load(),
 		StreamsCreated: c.streamsCreated.Load(), Connected: b.conn.IsConnected(),
 	}
 }
