@@ -34,7 +34,7 @@ type desk struct {
 	leave  chan struct{}     // and waited for
 }
 
-func newDesk(t *testing.T, gated bool) *desk {
+func newDesk(t testing.TB, gated bool) *desk {
 	t.Helper()
 	storeCfg := store.Defaults("")
 	storeCfg.InMemory = true
@@ -105,7 +105,7 @@ func (d *desk) turn(ctx context.Context) (func(), error) {
 	}
 }
 
-func (d *desk) project(t *testing.T, db *store.Store, live *rules.Live, project, promotion string) {
+func (d *desk) project(t testing.TB, db *store.Store, live *rules.Live, project, promotion string) {
 	t.Helper()
 	schema, err := profile.NewSchema().WithAttribute("country", profile.Type{Kind: profile.String}, false)
 	if err != nil {
@@ -137,7 +137,7 @@ func (d *desk) project(t *testing.T, db *store.Store, live *rules.Live, project,
 	live.Swap(rs)
 }
 
-func (d *desk) credential(t *testing.T, db *store.Store, c access.Credential) string {
+func (d *desk) credential(t testing.TB, db *store.Store, c access.Credential) string {
 	t.Helper()
 	key, id, hash := access.NewKey(c.Kind)
 	c.ID, c.Hash = id, hash
@@ -148,7 +148,7 @@ func (d *desk) credential(t *testing.T, db *store.Store, c access.Credential) st
 }
 
 // serve has the desk answer on the bus for the time of the test.
-func serve(t *testing.T, b *Bus, answers Prechecks, edit ...func(*ServiceConfig)) *Service {
+func serve(t testing.TB, b *Bus, answers Prechecks, edit ...func(*ServiceConfig)) *Service {
 	t.Helper()
 	cfg := DefaultService()
 	for _, e := range edit {
@@ -166,7 +166,7 @@ func serve(t *testing.T, b *Bus, answers Prechecks, edit ...func(*ServiceConfig)
 }
 
 // worker is the connection of a send worker to the server inside b.
-func worker(t *testing.T, b *Bus, options ...nats.Option) *nats.Conn {
+func worker(t testing.TB, b *Bus, options ...nats.Option) *nats.Conn {
 	t.Helper()
 	conn, err := nats.Connect("", append(options, nats.InProcessServer(b.server))...)
 	if err != nil {
@@ -352,6 +352,35 @@ func TestReplicasShareWhatIsAsked(t *testing.T) {
 	if got := replicas[1].Stats().Answered; got != second+20 {
 		t.Errorf("the one that is left answered %d of 20", got-second)
 	}
+}
+
+func TestAServiceIsBackAfterAnOutage(t *testing.T) {
+	s, d := broker(t, t.TempDir(), -1), newDesk(t, false)
+	line := newWire(t, s.Addr().String())
+	serve(t, connected(t, line.url(), nil), d)
+	conn, err := nats.Connect(s.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	askAbout(t, conn, d.server, aboutThree)
+	line.set(true)
+	absent := func() bool {
+		_, err := conn.RequestMsg(question(d.server, aboutThree), time.Second)
+		return errors.Is(err, nats.ErrNoResponders)
+	}
+	for end := time.Now().Add(patience); !absent(); {
+		if time.Now().After(end) {
+			t.Fatal("it still answers")
+		}
+	}
+	line.set(false)
+	for end := time.Now().Add(patience); absent(); <-time.After(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not come back")
+		}
+	}
+	askAbout(t, conn, d.server, aboutThree)
 }
 
 func TestAServiceIsDiscoverableWithItsStats(t *testing.T) {
