@@ -69,7 +69,12 @@ func (d *Decision) rank(table *rules.PlacementTable, limit int) {
 			return
 		}
 		candidate := &table.Candidates[i]
-		eligible, until := d.standing(candidate.Promotion, says)
+		eligible, until := says.True, says.Until
+		if !candidate.Plain {
+			eligible, until = d.standing(candidate.Promotion, says)
+		} else if says.Failed {
+			d.Errors++
+		}
 		d.ValidUntil = min(d.ValidUntil, until)
 		if eligible {
 			d.messages = append(d.messages, candidate)

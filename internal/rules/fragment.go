@@ -76,6 +76,11 @@ func (c *Compiled) SDKFragment(placement int32) []byte {
 // candidate is the promotion in its placement at index i.
 func (c *Compiled) candidate(i int) Candidate {
 	return Candidate{
-		Promotion: c, Priority: c.Placements[i].Priority, mark: c.Rule.mark, MessageID: c.messages[i].id, Fragment: c.messages[i].fragment,
+		Promotion: c, Priority: c.Placements[i].Priority, mark: uint16(c.Rule.mark), Plain: c.plain(),
+		MessageID: c.messages[i].id, Fragment: c.messages[i].fragment,
 	}
+}
+
+func (c *Compiled) plain() bool {
+	return !c.Paused && c.Start == 0 && c.End == 0 && (c.Holdout == nil || c.Holdout.Percent <= 0) && c.FrequencyCap == nil
 }

@@ -44,7 +44,9 @@ type PlacementTable struct {
 type Candidate struct {
 	Promotion *Compiled
 	Priority  int32
-	mark      uint32 // of the rule
+	mark      uint16 // of the rule
+	// Plain is set when nothing but its rule decides over the promotion: it is not paused, and has no schedule, holdout or cap.
+	Plain     bool
 	MessageID string
 	// Fragment is the message as the decision plane answers it, rendered once: {"messageId":…,"promotion":…,"revision":…,"priority":…,"content":…}
 	Fragment []byte
