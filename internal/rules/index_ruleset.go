@@ -13,6 +13,7 @@ func (rs *Ruleset) makeIndex(prev *Ruleset) {
 		fresh[i] = c.Rule
 	}
 	rs.coding = newCoding(coded, rs.Promotions, fresh)
+	rs.noteQuestions(nil, fresh)
 	rs.indexTables(prev, coded)
 }
 
@@ -22,7 +23,11 @@ func (rs *Ruleset) makeIndexAfter(prev *Ruleset, came []*Compiled) {
 	for i, c := range came {
 		fresh[i] = c.Rule
 	}
-	rs.coding = newCoding(prev.coding, rs.Promotions, fresh)
+	if rs.coding = newCoding(prev.coding, rs.Promotions, fresh); !rs.coding.extends(prev.coding) {
+		rs.makeIndex(nil)
+		return
+	}
+	rs.noteQuestions(prev, fresh)
 	rs.indexTables(prev, prev.coding)
 }
 

@@ -15,7 +15,8 @@ type Rule struct {
 	formula     formula
 	readsSchema uint64
 	axes        []axisKey // that the formula can be screened on
-	mark        uint32    // a hash of the promotion's id: where blocks of an index are cut
+	questions   []question
+	mark        uint32 // a hash of the promotion's id: where blocks of an index are cut
 }
 
 // Eval says whether the rule is true for the input and until when time alone cannot change that.
@@ -69,7 +70,7 @@ func (c *Compiler) rule(env *env, source string) (*Rule, []Issue) {
 		return nil, []Issue{{Severity: SeverityError, Field: fieldRule, Line: 1, Column: 1, Code: "internal_limit", Message: "the rule cannot be planned"}}
 	}
 	return &Rule{
-		source: source, formula: f, readsSchema: b.reads(checked.Expr()), axes: axesOf(&f),
+		source: source, formula: f, readsSchema: b.reads(checked.Expr()), axes: axesOf(&f), questions: b.questions(&f),
 	}, nil
 }
 

@@ -27,6 +27,8 @@ type Ruleset struct {
 	placements map[int32]int
 	context    map[string]int
 	coding     *coding // of the placements' indexes
+	asks       []asked // by slot of Context
+	askAxes    []int   // of askedClass
 	proofs     []ProofMessage
 	sending    Sending
 	zones      *zones

@@ -83,7 +83,7 @@ func (s *Server) place(st *state, rs *rules.Ruleset, read *cache.Read, dst []byt
 	req, d := &st.request, &st.decision
 	reuse := read.Memo != nil && !req.Explain
 	if reuse {
-		st.class = f.appendClass(st.class[:0], req)
+		st.class = f.appendClass(st.class[:0], rs, req)
 		if kept, ok := recall(read.Memo, rs, st.class, req.Now); ok {
 			s.stats.reused.Add(1)
 			st.tag = tag{text: kept.tag, until: kept.until, set: true}

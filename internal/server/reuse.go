@@ -44,9 +44,8 @@ type part struct {
 }
 
 // appendClass appends what tells requests of one ruleset apart, time and user left out: the placements in their order, the
-// limit and every context value as the ruleset types it. Two requests have equal classes only if all of these are equal,
-// which is finer than it need be (the truth of the rules' request-only atoms would do) and never wrong.
-func appendClass(dst []byte, req *engine.Request) []byte {
+// limit and what the rules ask of the context.
+func appendClass(dst []byte, rs *rules.Ruleset, req *engine.Request) []byte {
 	dst = binary.AppendUvarint(dst, uint64(req.Limit))
 	if req.Placements == nil {
 		dst = append(dst, 0)
@@ -56,24 +55,16 @@ func appendClass(dst []byte, req *engine.Request) []byte {
 	for _, id := range req.Placements {
 		dst = binary.AppendVarint(dst, int64(id))
 	}
-	for slot := range req.Context {
-		if v := &req.Context[slot]; v.Set {
-			dst = binary.AppendUvarint(dst, uint64(slot))
-			dst = binary.AppendUvarint(dst, v.Bits)
-			dst = binary.AppendUvarint(dst, uint64(len(v.Text)))
-			dst = append(dst, v.Text...)
-		}
-	}
-	return dst
+	return rs.AppendRequestClass(dst, req.Context)
 }
 
 // appendClass appends the class of a request whose answer is written in the form. No limit is written as the byte that leads those of SDKs.
-func (f form) appendClass(dst []byte, req *engine.Request) []byte {
+func (f form) appendClass(dst []byte, rs *rules.Ruleset, req *engine.Request) []byte {
 	const sdk = 0xff
 	if f == formSDK {
 		dst = append(dst, sdk)
 	}
-	return appendClass(dst, req)
+	return appendClass(dst, rs, req)
 }
 
 // recall finds a kept answer that holds for the class at now.

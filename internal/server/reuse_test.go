@@ -83,7 +83,7 @@ func TestReuseNeverChangesAnAnswer(t *testing.T) {
 			}
 			engine.Decide(set, read.Snapshot, &req, &truth)
 			want := appendPlacements(nil, formOwn, truth.Placements)
-			class := appendClass(nil, &req)
+			class := appendClass(nil, set, &req)
 			kept, ok := recall(&memo, set, class, req.Now)
 			if !ok {
 				engine.Decide(set, read.Snapshot, &req, &d)
@@ -111,31 +111,20 @@ func TestLargeAnswersAreNotKept(t *testing.T) {
 }
 
 func TestOnlyEqualRequestsHaveEqualClasses(t *testing.T) {
+	rs := &rules.Ruleset{}
 	requests := rapid.Custom(func(t *rapid.T) engine.Request {
 		req := engine.Request{Limit: rapid.IntRange(0, 3).Draw(t, "limit")}
-		req.Context = make([]rules.ContextValue, rapid.IntRange(0, 3).Draw(t, "fields"))
-		texts := rapid.StringOfN(rapid.RuneFrom([]rune("\x00\x01a")), 0, 3, -1)
 		if rapid.Bool().Draw(t, "some") {
 			req.Placements = rapid.SliceOfN(rapid.Int32Range(-2, 2), 1, 3).Draw(t, "placements")
-		}
-		for i := range req.Context {
-			if rapid.Bool().Draw(t, "set") {
-				req.Context[i] = rules.ContextValue{Set: true, Bits: rapid.Uint64Range(0, 2).Draw(t, "bits"), Text: texts.Draw(t, "text")}
-			}
 		}
 		return req
 	})
 	set := func(req *engine.Request) (all []any) {
-		for slot, v := range req.Context {
-			if v.Set {
-				all = append(all, slot, v)
-			}
-		}
 		return append(all, req.Limit, req.Placements == nil, req.Placements)
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := requests.Draw(t, "a"), requests.Draw(t, "b")
-		equal := string(appendClass(nil, &a)) == string(appendClass(nil, &b))
+		equal := string(appendClass(nil, rs, &a)) == string(appendClass(nil, rs, &b))
 		if same := fmt.Sprintf("%#v", set(&a)) == fmt.Sprintf("%#v", set(&b)); equal != same {
 			t.Fatalf("%+v and %+v: equal classes %v, equal requests %v", a, b, equal, same)
 		}
