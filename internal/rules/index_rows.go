@@ -9,8 +9,8 @@ import (
 // row is a bit for each candidate of a block.
 type row [4]uint64
 
-func (r *row) clear(i int) { r[i/wordBits] &^= 1 << (i % wordBits) }
-func (r *row) set(i int)   { r[i/wordBits] |= 1 << (i % wordBits) }
+func (r *row) clear(i int)    { r[i/wordBits] &^= 1 << (i % wordBits) }
+func (r *row) set(i int)      { r[i/wordBits] |= 1 << (i % wordBits) }
 func (r *row) and(other *row) { r[0] &= other[0]; r[1] &= other[1]; r[2] &= other[2]; r[3] &= other[3] }
 
 func (r *row) or(other *row) { r[0] |= other[0]; r[1] |= other[1]; r[2] |= other[2]; r[3] |= other[3] }
