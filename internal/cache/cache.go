@@ -60,7 +60,7 @@ func newCache(cfg Config, src profile.Source, clock *hlc.Estimate, h hints) *Cac
 		born:   time.Now(),
 	}
 	c.store = &store{src: src, clock: clock, timeout: cfg.LoadTimeout, logger: cfg.Logger, stats: &c.stats}
-	c.loader = newLoader(&c.cfg, c.store, c.floors, &c.stats, c.keep)
+	c.loader = newLoader(c)
 	return c
 }
 
@@ -147,6 +147,11 @@ func (c *Cache) look(hash uint64, key profile.Key, d *Demand) (Read, cause) {
 	if !ok {
 		return Read{}, absent
 	}
+	return c.take(e, hash, key, d)
+}
+
+// take decides on an entry, wherever it was found.
+func (c *Cache) take(e *entry, hash uint64, key profile.Key, d *Demand) (Read, cause) {
 	v := c.view(hash)
 	trueAt, why := valid(e, key, d, &v)
 	if why != fits {
@@ -165,19 +170,20 @@ func (c *Cache) view(hash uint64) view {
 	return v
 }
 
-// keep offers a loaded entry to the hints, unless it is too large or refused already.
-func (c *Cache) keep(hash uint64, e *entry) {
+// keep offers a loaded entry to the hints, unless it is too large or refused already, and reports whether it did.
+func (c *Cache) keep(hash uint64, e *entry) bool {
 	if e.cost > c.cfg.MaxEntryBytes {
 		c.stats.oversize.Add(1)
-		return
+		return false
 	}
 	v := c.view(hash)
 	if _, why := valid(e, e.snap.Key, &Demand{}, &v); why != fits {
 		c.stats.fillsRefused.Add(1)
-		return
+		return false
 	}
 	c.stats.fills.Add(1)
 	c.hints.put(hash, e)
+	return true
 }
 
 // maxAhead is how far a node's clock may lie ahead of the estimate: the skew that CockroachDB tolerates between nodes.

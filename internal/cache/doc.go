@@ -6,6 +6,6 @@
 // behaviour of it can make an answer wrong.
 //
 // The parts, in reading order: valid.go is the whole decision; floors.go and sink.go take in what the feed tells; fill.go is the way of a
-// miss through the loader (loader.go, which coalesces by key and reads waiting keys together) and the rules for what comes back; stale.go
+// miss through the loader (loader.go, which coalesces by key and reads waiting keys together; young.go has what it loaded just now) and the rules for what comes back; stale.go
 // is the policy for a store that cannot answer; many.go is the bulk way; beat.go keeps the database's clock estimated.
 package cache

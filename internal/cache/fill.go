@@ -23,9 +23,12 @@ func (c *Cache) fill(ctx context.Context, hash uint64, key profile.Key, d *Deman
 	defer cancel()
 	p := patience{budget: c.cfg.MinAsOfWait}
 	for first := true; ; first = false {
-		call, begun, err := c.loader.join(hash, key, !d.NoStore)
+		r, call, begun, err := c.loader.join(hash, key, d)
 		if err != nil {
 			return Read{}, err
+		}
+		if call == nil {
+			return r, nil
 		}
 		began := before
 		if !begun || !first {

@@ -32,6 +32,8 @@ func newEntry(snap *profile.Snapshot, maxAge time.Duration, memoBytes int64) *en
 type hints interface {
 	get(hash uint64) (*entry, bool)
 	put(hash uint64, e *entry)
+	// settle waits until what was put before the call can be got, or will not be kept.
+	settle()
 	size() (entries, bytes int64, evictions uint64)
 	// close ends its goroutines. No other call may be running or follow.
 	close()

@@ -45,4 +45,6 @@ func (h *hostile) get(hash uint64) (*entry, bool) {
 
 func (h *hostile) size() (entries, bytes int64, evictions uint64) { return int64(len(h.all)), 0, 0 }
 
+func (h *hostile) settle() {}
+
 func (h *hostile) close() {}

@@ -12,17 +12,18 @@ import (
 // Source.Load. Calls wait in order of arrival, at most QueueMax of them and for about QueueWait; how many loads run at once adapts to what
 // the store bears. So many keys that become invalid together, as after a gap, reach the store in line and not at once.
 type loader struct {
+	cache  *Cache // whose entries these are
 	cfg    *Config
 	store  *store
 	floors *floors
 	stats  *counters
-	keep   func(hash uint64, e *entry)
 	// full holds a token while a whole batch may wait: it ends the window of the worker that gathers one.
 	full chan struct{}
 
 	mu     sync.Mutex // guards what follows and the unfinished parts of calls
 	wake   sync.Cond  // the queue grew, or closed
 	newest map[profile.Key]*call
+	young  young
 	queue  []*call
 	closed bool
 
@@ -37,6 +38,7 @@ type call struct {
 	came      time.Time
 	keep      bool  // someone wants it kept
 	begun     bool  // no longer in the queue
+	kept      bool  // the hints were given the entry
 	floorSeen int64 // the key's highest floor just before the load began
 
 	done  chan struct{} // closed when entry or err is set
@@ -44,10 +46,12 @@ type call struct {
 	err   error
 }
 
-func newLoader(cfg *Config, s *store, f *floors, stats *counters, keep func(uint64, *entry)) *loader {
+// newLoader makes the loader of a cache that is complete but for it.
+func newLoader(c *Cache) *loader {
 	l := &loader{
-		cfg: cfg, store: s, floors: f, stats: stats, keep: keep, newest: make(map[profile.Key]*call), full: make(chan struct{}, 1),
-		limit: newLimit(cfg.MaxLoads, cfg.LoadTimeout/2),
+		cache: c, cfg: &c.cfg, store: c.store, floors: c.floors, stats: &c.stats,
+		newest: make(map[profile.Key]*call), young: make(young), full: make(chan struct{}, 1),
+		limit: newLimit(c.cfg.MaxLoads, c.cfg.LoadTimeout/2),
 	}
 	l.wake.L = &l.mu
 	return l
@@ -55,24 +59,30 @@ func newLoader(cfg *Config, s *store, f *floors, stats *counters, keep func(uint
 
 // join returns a call for the key whose result may serve whoever joins now. A load that began before the key's present floor was raised
 // may not contain that change, so it is not joined: a new call takes its place. begun says that the load was under way already, so that
-// its AsOf may be older than the caller. Errors: ErrOverloaded, ErrStopped.
-func (l *loader) join(hash uint64, key profile.Key, keep bool) (c *call, begun bool, err error) {
+// its AsOf may be older than the caller.
+//
+// No call and no error: a load of another has come to an end since the caller looked, and r is the answer. Errors: ErrOverloaded, ErrStopped.
+func (l *loader) join(hash uint64, key profile.Key, d *Demand) (r Read, c *call, begun bool, err error) {
 	floor := l.floors.highest(hash)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return nil, false, ErrStopped
+		return Read{}, nil, false, ErrStopped
 	}
 	if c := l.newest[key]; c != nil && (!c.begun || c.floorSeen >= floor) {
 		l.stats.coalesced.Add(1)
-		c.keep = c.keep || keep
-		return c, c.begun, nil
+		c.keep = c.keep || !d.NoStore
+		return Read{}, c, c.begun, nil
+	}
+	if r, ok := l.ended(hash, key, d); ok {
+		l.stats.coalesced.Add(1)
+		return r, nil, false, nil
 	}
 	if len(l.queue) >= l.cfg.QueueMax {
 		l.stats.rejected.Add(1)
-		return nil, false, ErrOverloaded
+		return Read{}, nil, false, ErrOverloaded
 	}
-	c = &call{key: key, hash: hash, came: time.Now(), keep: keep, done: make(chan struct{})}
+	c = &call{key: key, hash: hash, came: time.Now(), keep: !d.NoStore, done: make(chan struct{})}
 	l.newest[key] = c
 	l.queue = append(l.queue, c)
 	l.wake.Signal()
@@ -82,7 +92,7 @@ func (l *loader) join(hash uint64, key profile.Key, keep bool) (c *call, begun b
 		default:
 		}
 	}
-	return c, false, nil
+	return Read{}, c, false, nil
 }
 
 // work loads batches until ctx ends.
@@ -106,7 +116,8 @@ func (l *loader) work(ctx context.Context) {
 			err = ErrStopped
 		}
 		l.finish(batch, snaps, err)
-		l.ended(began, err)
+		l.release(began, err)
+		l.settle(batch)
 		clear(batch)
 		clear(snaps)
 	}
@@ -177,8 +188,8 @@ func (l *loader) shed() {
 	}
 }
 
-// ended notes that a load is over and lets the next begin.
-func (l *loader) ended(began time.Time, err error) {
+// release notes that a load is over and lets the next begin.
+func (l *loader) release(began time.Time, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running--
@@ -217,14 +228,14 @@ func (l *loader) gather(ctx context.Context) {
 	}
 }
 
-// finish hands the result of a load to those who wait. The entry is offered to the cache first, so that whoever comes later finds one or
-// the other.
+// finish hands the result of a load to those who wait. The entry is offered to the hints first and is young from then on, so that whoever
+// comes later finds the call, the young entry or the hints'.
 func (l *loader) finish(batch []*call, snaps []*profile.Snapshot, err error) {
 	for i, c := range batch {
 		if err == nil {
 			c.entry = newEntry(snaps[i], l.cfg.life(), l.cfg.MemoBytes)
 			if l.wanted(c) {
-				l.keep(c.hash, c.entry)
+				c.kept = l.cache.keep(c.hash, c.entry)
 			}
 		}
 		c.err = err
@@ -234,6 +245,9 @@ func (l *loader) finish(batch []*call, snaps []*profile.Snapshot, err error) {
 	for _, c := range batch {
 		if l.newest[c.key] == c {
 			delete(l.newest, c.key)
+		}
+		if c.kept {
+			l.young[c.key] = c.entry
 		}
 		close(c.done)
 	}

@@ -62,5 +62,6 @@ type foreign struct{ from Hints }
 
 func (f foreign) get(hash uint64) (*entry, bool)                 { return f.from.Get(hash) }
 func (f foreign) put(hash uint64, e *entry)                      { f.from.Put(hash, e) }
+func (f foreign) settle()                                        {}
 func (f foreign) size() (entries, bytes int64, evictions uint64) { return 0, 0, 0 }
 func (f foreign) close()                                         {}

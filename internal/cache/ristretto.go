@@ -51,6 +51,9 @@ func (h *ristrettoHints) put(hash uint64, e *entry) {
 	}
 }
 
+// settle waits for ristretto's own goroutine, which takes what is new out of a buffer and decides on it.
+func (h *ristrettoHints) settle() { h.store.Wait() }
+
 // left is called for every entry that was replaced, evicted or refused after put had returned.
 func (h *ristrettoHints) left(e *entry) {
 	if e != nil {

@@ -284,6 +284,8 @@ func (f *faithful) size() (entries, bytes int64, evictions uint64) {
 	return int64(len(f.m)), bytes, 0
 }
 
+func (f *faithful) settle() {}
+
 func (f *faithful) close() {}
 
 func user(id string) profile.Key { return profile.Key{Project: "shop", User: id} }
