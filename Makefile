@@ -89,12 +89,13 @@ chaos: ## break the links and processes of a cluster for half an hour and judge 
 chaos-line: ## draw what clients saw of a cluster under faults, into docs/concepts/chaos.svg
 	ELIGIBILITY_TEST_CHAOS_LINE=$(CURDIR)/docs/concepts/chaos.svg ELIGIBILITY_TEST_CHAOS=40s $(GO) test -timeout 10m -count=1 -v -run TestChaosIsNever ./internal/app
 
-soak: ## the kill tests with 500 kills, 10 million simulated histories, 50 million evaluations against cel-go, and the fuzz targets for longer
+soak: ## the kill tests with 500 kills, 10 million simulated histories, 50 million evaluations and 10 million pairs through the index against cel-go, and the fuzz targets for longer
 	ELIGIBILITY_TEST_KILLS=500 $(GO) test -timeout 60m -run TestKillLoses ./internal/app/...
 	ELIGIBILITY_TEST_KILLS=50 $(GO) test -timeout 60m -v -run TestKillOf ./internal/app
 	ELIGIBILITY_TEST_KILLS=100 $(GO) test -timeout 60m -run Kill ./internal/store/crdb
 	ELIGIBILITY_TEST_SCHEDULES=10000000 $(GO) test -timeout 600m -count=1 -v -run TestSchedules ./internal/sim
 	ELIGIBILITY_TEST_EVALUATIONS=50000000 $(GO) test -timeout 60m -count=1 -v -run TestEngineAgreesWithCEL ./internal/rules
+	ELIGIBILITY_TEST_PAIRS=10000000 $(GO) test -timeout 60m -count=1 -v -run TestWalkAgreesWithCEL ./internal/rules
 	ELIGIBILITY_TEST_CROWD=100000 $(GO) test -timeout 60m -count=1 -v -run TestHotUsers ./internal/cache
 	$(MAKE) fuzz FUZZTIME=5m
 
