@@ -63,7 +63,7 @@ check: $(GOFUMPT) $(STATICCHECK) ## formatting, vet, staticcheck, import laws
 fmt: $(GOFUMPT) ## format the code
 	$(GOFUMPT) -w .
 
-bench: ## measure the engine beside its floors, in a quarter of an hour; results and plots go to bench/results (BENCH_FLAGS=-quick for one minute)
+bench: ## measure the engine beside its floors, in about twenty minutes; results and plots go to bench/results (BENCH_FLAGS=-quick for one minute)
 	$(GO) run ./bench $(BENCH_FLAGS)
 
 bench-peers: ## ask other engines what the engine is asked, answers compared first (BENCH_FLAGS); the page goes to bench/results

@@ -38,7 +38,12 @@ func spawn(role string, told any) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(self)}
+	return spawnProgram(self, role, told)
+}
+
+// spawnProgram starts a child that is a program of its own, or this one in a role.
+func spawnProgram(program, role string, told any) (*child, error) {
+	c := &child{cmd: exec.Command(program)}
 	c.cmd.Env = append(os.Environ(), roleVariable+"="+role)
 	c.cmd.Stderr = os.Stderr
 	in, err := c.cmd.StdinPipe()
@@ -55,7 +60,7 @@ func spawn(role string, told any) (*child, error) {
 	c.told, c.stdin, c.said = in, json.NewEncoder(in), bufio.NewReader(out)
 	if err := c.tell(told, &c.hello); err != nil {
 		c.end()
-		return nil, fmt.Errorf("start %s: %w", role, err)
+		return nil, fmt.Errorf("start %s%s: %w", program, role, err)
 	}
 	return c, nil
 }

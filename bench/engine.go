@@ -12,6 +12,7 @@ import (
 	"runtime/pprof"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"eligibility/bench/workload"
@@ -26,6 +27,7 @@ import (
 type world struct {
 	Rules, Users int
 	CacheBytes   int64
+	Now          time.Time // that users' events lie before; of the start when zero
 }
 
 // The project of the measurements: three placements that show five messages each, among which the rules are dealt out.
@@ -131,7 +133,10 @@ func fill(dir string, told *world) (key, client string, err error) {
 	}
 	defer func() { err = errors.Join(err, replica.Stop(context.Background())) }()
 	ctx, store := context.Background(), replica.Store()
-	w, err := workload.New(workload.Config{Rules: told.Rules, Users: told.Users, Now: time.Now().UTC().Truncate(time.Minute)})
+	if told.Now.IsZero() {
+		told.Now = time.Now().UTC().Truncate(time.Minute)
+	}
+	w, err := workload.New(workload.Config{Rules: told.Rules, Users: told.Users, Now: told.Now})
 	if err != nil {
 		return "", "", err
 	}
@@ -143,10 +148,8 @@ func fill(dir string, told *world) (key, client string, err error) {
 	if _, err := store.CreateProject(ctx, spec, entry); err != nil {
 		return "", "", err
 	}
-	for i := range w.Rules {
-		if err := commit(ctx, store, &w.Rules[i], i, 1, nil); err != nil {
-			return "", "", err
-		}
+	if err := fillRules(ctx, store, w.Rules); err != nil {
+		return "", "", err
 	}
 	keys := make(map[access.Kind]string)
 	for _, kind := range []access.Kind{access.Server, access.Client} {
@@ -159,24 +162,52 @@ func fill(dir string, told *world) (key, client string, err error) {
 	return keys[access.Server], keys[access.Client], fillUsers(ctx, store, w.Users)
 }
 
+// fillRules publishes all rules as one version. Commits that run together share their syncs, and only the last makes the version.
+func fillRules(ctx context.Context, store app.Store, all []workload.Rule) error {
+	const together = 64
+	faults := make([]error, together)
+	var group sync.WaitGroup
+	for at := range together {
+		group.Go(func() {
+			for i := at; i < len(all)-1 && faults[at] == nil; i += together {
+				c := commitOf(&all[i], i, 1, nil)
+				faults[at] = second(store.Commit(ctx, c))
+			}
+		})
+	}
+	group.Wait()
+	if err := errors.Join(faults...); err != nil || len(all) == 0 {
+		return err
+	}
+	return commit(ctx, store, &all[len(all)-1], len(all)-1, 1, nil)
+}
+
+func second[T any](_ T, err error) error { return err }
+
 // commit publishes a rule at the revision, as a new version of the ruleset.
 func commit(ctx context.Context, store app.Store, r *workload.Rule, i, revision int, schedule *rules.Schedule) error {
 	version, err := store.Version(ctx, project)
 	if err != nil {
 		return err
 	}
+	c := commitOf(r, i, revision, schedule)
+	c.ExpectVersion, c.NewVersion = version, true
+	return second(store.Commit(ctx, c))
+}
+
+// commitOf makes the rule a promotion in force.
+func commitOf(r *workload.Rule, i, revision int, schedule *rules.Schedule) *rules.Commit {
 	now := time.Now().UTC()
 	promotion := rules.Promotion{
 		ID: r.ID, Name: r.ID, Rule: r.Text, CampaignID: int32(i + 1), Content: rules.Content{Title: fmt.Sprint("Offer ", i), Body: "Only this week, only for you."},
 		Placements: []rules.PlacementTarget{{Placement: int32(101 + i%placements), Priority: r.Priority}}, Schedule: schedule,
 	}
-	_, err = store.Commit(ctx, &rules.Commit{
-		Project: project, ExpectVersion: version, NewVersion: true,
+	return &rules.Commit{
+		Project:  project,
 		Head:     &rules.Head{ID: r.ID, Published: revision, Last: revision, CampaignID: promotion.CampaignID, Generation: uint64(revision), UpdatedAt: now, UpdatedBy: "bench"},
 		Revision: &rules.Revision{Promotion: promotion, Number: revision, CreatedAt: now, CreatedBy: "bench", PublishedAt: &now, PublishedBy: "bench"},
 		Audit:    audit.Entry{Project: project, Actor: "bench", Action: "promotion.publish", Target: r.ID},
-	})
-	return err
+	}
 }
 
 func fillUsers(ctx context.Context, store app.Store, users []workload.User) error {

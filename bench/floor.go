@@ -23,17 +23,17 @@ type fixed struct {
 	Body   []byte
 }
 
-// fields are what a server has to set itself to answer the same bytes.
-func (f *fixed) fields() (map[string]string, error) {
+// fields are the names and values, in turn, that a server has to set itself to answer the same bytes.
+func (f *fixed) fields() ([]string, error) {
 	_, rest, _ := bytes.Cut(f.Header, []byte("\r\n"))
 	parsed, err := textproto.NewReader(bufio.NewReader(bytes.NewReader(rest))).ReadMIMEHeader()
 	if err != nil {
 		return nil, err
 	}
-	fields := make(map[string]string)
+	var fields []string
 	for name, values := range parsed {
 		if name != "Content-Length" && name != "Date" {
-			fields[name] = values[0]
+			fields = append(fields, name, values[0])
 		}
 	}
 	return fields, nil
@@ -83,8 +83,8 @@ func floor(role string, told *fixed) error {
 				w.WriteHeader(http.StatusUnauthorized)
 				return
 			}
-			for name, value := range fields {
-				w.Header().Set(name, value)
+			for i := 0; i < len(fields); i += 2 {
+				w.Header().Set(fields[i], fields[i+1])
 			}
 			w.Header().Set("Content-Length", strconv.Itoa(len(told.Body)))
 			_, _ = w.Write(told.Body)
@@ -95,12 +95,12 @@ func floor(role string, told *fixed) error {
 			ctx.SetStatusCode(http.StatusUnauthorized)
 			return
 		}
-		for name, value := range fields {
-			if name == "Content-Type" {
-				ctx.SetContentType(value)
+		for i := 0; i < len(fields); i += 2 {
+			if fields[i] == "Content-Type" {
+				ctx.SetContentType(fields[i+1])
 				continue
 			}
-			ctx.Response.Header.Set(name, value)
+			ctx.Response.Header.Set(fields[i], fields[i+1])
 		}
 		ctx.SetBody(told.Body)
 	}}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -21,7 +20,8 @@ import (
 type report struct {
 	head  string
 	parts []fmt.Stringer
-	plots map[string]plot
+	plots map[string]string // SVG by file name
+	goals []goal
 }
 
 func newReport(p plan) *report {
@@ -29,7 +29,7 @@ func newReport(p plan) *report {
 	if p.quick {
 		quick = " **A quick run: too short to be quoted.**"
 	}
-	return &report{plots: make(map[string]plot), head: fmt.Sprintf("# Measured on %s\n\n%s. %d rounds of %v a side, interleaved, %d connections in closed loops; medians, with the least and the greatest round in "+
+	return &report{plots: make(map[string]string), head: fmt.Sprintf("# Measured on %s\n\n%s. %d rounds of %v a side, interleaved, %d connections in closed loops; medians, with the least and the greatest round in "+
 		"brackets. The load is made by a process on the same machine.%s\n\nTo have it again: `make bench`.\n", time.Now().UTC().Format(time.DateOnly), machine(), p.rounds, p.span, p.conns, quick)}
 }
 
@@ -40,10 +40,10 @@ func (r *report) write(dir string) (string, error) {
 	}
 	name := time.Now().UTC().Format(time.DateOnly) + "-" + slug(machine())
 	var page strings.Builder
-	page.WriteString(r.head)
-	for file, p := range r.plots {
+	page.WriteString(r.head + r.goalTable())
+	for file, svg := range r.plots {
 		file = name + "-" + file
-		if err := os.WriteFile(filepath.Join(dir, file), []byte(p.svg()), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(svg), 0o644); err != nil {
 			return "", err
 		}
 	}
@@ -107,8 +107,12 @@ func (r *report) text(title, body string) {
 }
 
 func (r *report) plot(file string, p plot) {
-	r.plots[file] = p
-	r.parts = append(r.parts, text(fmt.Sprintf("![%s](PLOT-%s)\n", p.title, file)))
+	r.drawing(file, p.title, p.svg())
+}
+
+func (r *report) drawing(file, title, svg string) {
+	r.plots[file] = svg
+	r.parts = append(r.parts, text(fmt.Sprintf("![%s](PLOT-%s)\n", title, file)))
 }
 
 // spread is a median with the least and the greatest of the rounds.
@@ -218,16 +222,14 @@ func (r *report) profile(engine *child, same, different [][]byte, p plan) error 
 	if err := profileOf(engine, same, hits, p); err != nil {
 		return err
 	}
-	if err := profileOf(engine, different, filepath.Join(dir, "computed.pprof"), p); err != nil {
+	if err := r.flames("Where the time of a kept answer goes", hits, "flame-reused.svg"); err != nil {
 		return err
 	}
-	out, err := exec.Command("go", "tool", "pprof", "-top", "-nodecount=25", hits).Output()
-	if err != nil {
-		return fmt.Errorf("read the profile: %w", err)
+	computed := filepath.Join(dir, "computed.pprof")
+	if err := profileOf(engine, different, computed, p); err != nil {
+		return err
 	}
-	_, rows, _ := strings.Cut(string(out), "Showing")
-	r.text("Where the time of a request for a cached user goes", "```\nShowing"+rows+"```\n")
-	return nil
+	return r.flames("Where the time of a computed answer goes", computed, "flame-computed.svg")
 }
 
 // profileOf has the engine write a profile while it answers the requests.

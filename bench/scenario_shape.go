@@ -14,7 +14,7 @@ func measureConnections(p plan, r *report) error {
 	if err := warm(engine.hello.Listen, same); err != nil {
 		return err
 	}
-	floor, err := floorOf(engine, same[0])
+	floor, err := floorOf(engine, same)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func measureSDK(p plan, r *report) error {
 	if err := warm(engine.hello.Listen, same); err != nil {
 		return err
 	}
-	floor, err := floorOf(engine, same[0])
+	floor, err := floorOf(engine, same)
 	if err != nil {
 		return err
 	}
@@ -65,13 +65,13 @@ func measureSDK(p plan, r *report) error {
 	return err
 }
 
-// floorOf starts a floor that answers what the engine answers to the request.
-func floorOf(engine *child, request []byte) (*child, error) {
-	_, header, body, err := once(engine.hello.Listen, request)
+// floorOf starts a floor that answers what the engine answers to the requests.
+func floorOf(engine *child, requests [][]byte) (*child, error) {
+	answer, err := typical(engine, requests)
 	if err != nil {
 		return nil, err
 	}
-	return spawn("fasthttp", fixed{Header: header, Body: body})
+	return floorFor("fasthttp", answer, requests[0])
 }
 
 // besideFloor measures ours beside the floor, adds a row for each, and returns the share.
