@@ -18,8 +18,16 @@ type Builder struct {
 	parser  fastjson.Parser
 	pending []pendingEvent
 	dropped []dropped
+	states  []State
+	cells   []int64
+	items   []int64
+	runs    []run
+	times   []int64
 	text    []byte
+	texts   texts
 	words   []uint64 // decoded properties of pending events
+	events  [][]uint64
+	data    []byte // what Build puts together
 	pairs   []pair
 }
 
@@ -44,14 +52,13 @@ type pair struct {
 func (b *Builder) Reset(schema *Schema, key Key, asOf hlc.Timestamp) {
 	b.schema = schema
 	b.pending, b.words, b.dropped, b.text = b.pending[:0], b.words[:0], b.dropped[:0], b.text[:0]
+	b.items, b.runs, b.times = b.items[:0], b.runs[:0], b.times[:0]
+	b.texts.reset()
 	n := len(schema.Attributes)
-	b.snap = Snapshot{
-		Key: key, AsOf: asOf, SchemaVersion: schema.Version,
-		states: slices.Grow(b.snap.states[:0], n)[:n], cells: slices.Grow(b.snap.cells[:0], n)[:n],
-		items: b.snap.items[:0], runs: b.snap.runs[:0], times: b.snap.times[:0], props: b.snap.props[:0],
-	}
-	clear(b.snap.states)
-	clear(b.snap.cells)
+	b.snap = Snapshot{Key: key, AsOf: asOf, SchemaVersion: schema.Version, slots: int32(n)}
+	b.states, b.cells = slices.Grow(b.states[:0], n)[:n], slices.Grow(b.cells[:0], n)[:n]
+	clear(b.states)
+	clear(b.cells)
 }
 
 // Found notes that a profile row exists.
@@ -93,7 +100,7 @@ func (b *Builder) Attributes(object []byte) {
 		b.snap.Broken = true
 		for i := range b.schema.Attributes {
 			if !b.schema.Attributes[i].Builtin {
-				b.snap.states[i] = Invalid
+				b.states[i] = Invalid
 			}
 		}
 		return
@@ -139,7 +146,7 @@ func (b *Builder) attribute(attr *Attribute, v *fastjson.Value) {
 		bits, ok = b.dict(attr.Type.Kind, v)
 	}
 	if !ok {
-		b.snap.states[attr.Slot] = Invalid
+		b.states[attr.Slot] = Invalid
 		return
 	}
 	b.set(attr.Slot, bits)
@@ -150,14 +157,14 @@ func (b *Builder) list(kind Kind, v *fastjson.Value) (uint64, bool) {
 	if err != nil {
 		return 0, false
 	}
-	from := len(b.snap.items)
+	from := len(b.items)
 	for _, item := range values {
 		bits, ok := scalar(kind, item, b.intern)
 		if !ok {
-			b.snap.items = b.snap.items[:from]
+			b.items = b.items[:from]
 			return 0, false
 		}
-		b.snap.items = append(b.snap.items, bits)
+		b.items = append(b.items, int64(bits))
 	}
 	return span(from, len(values)), true
 }
@@ -178,24 +185,28 @@ func (b *Builder) dict(kind Kind, v *fastjson.Value) (uint64, bool) {
 		return 0, false
 	}
 	slices.SortStableFunc(b.pairs, func(x, y pair) int { return cmp.Compare(x.key, y.key) })
-	from := len(b.snap.items)
+	from := len(b.items)
 	for i, p := range b.pairs {
 		if i+1 < len(b.pairs) && b.pairs[i+1].key == p.key {
 			continue // of a repeated key the last counts
 		}
-		b.snap.items = append(b.snap.items, p.k, p.v)
+		b.items = append(b.items, int64(p.k), int64(p.v))
 	}
-	return span(from, len(b.snap.items)-from), true
+	return span(from, len(b.items)-from), true
 }
 
 func (b *Builder) set(slot int, bits uint64) {
-	b.snap.states[slot], b.snap.cells[slot] = Present, bits
+	b.states[slot], b.cells[slot] = Present, int64(bits)
 }
 
+// intern keeps the text, once: properties of events say the same things again and again.
 func (b *Builder) intern(s []byte) uint64 {
-	from := len(b.text)
-	b.text = append(b.text, s...)
-	return span(from, len(s))
+	known := b.texts.find(s, b.text)
+	if *known == 0 {
+		b.text = append(b.text, s...)
+		*known = 1 + span(len(b.text)-len(s), len(s))
+	}
+	return *known - 1
 }
 
 func span(from, n int) uint64 { return uint64(from)<<32 | uint64(n) }
@@ -239,28 +250,39 @@ func (b *Builder) Build() *Snapshot {
 	slices.SortFunc(b.pending, func(x, y pendingEvent) int {
 		return cmp.Or(cmp.Compare(x.slot, y.slot), cmp.Compare(x.at, y.at), cmp.Compare(x.seq, y.seq))
 	})
+	b.data = append(b.data[:0], make([]byte, len(b.states))...)
+	for i, state := range b.states {
+		b.data[i] = byte(state)
+	}
+	b.data = append(b.data, b.text...)
+	before := len(b.cells) + len(b.items)
 	for i := 0; i < len(b.pending); {
-		slot := b.pending[i].slot
-		stride := 1 + len(b.schema.EventTypes[slot].Properties)
-		r := run{slot: slot, first: int32(len(b.snap.times)), base: int32(len(b.snap.props)), stride: int32(stride)}
-		for ; i < len(b.pending) && b.pending[i].slot == slot; i++ {
+		typ := &b.schema.EventTypes[b.pending[i].slot]
+		words := 1 + len(typ.Properties)
+		r := run{slot: int32(typ.Slot), first: int32(before + len(b.times)), layout: int32(len(b.data)), properties: uint16(len(typ.Properties))}
+		b.events = b.events[:0]
+		for ; i < len(b.pending) && b.pending[i].slot == r.slot; i++ {
 			p := b.pending[i]
-			b.snap.times = append(b.snap.times, p.at)
-			b.snap.props = append(b.snap.props, b.words[p.from:int(p.from)+stride]...)
+			b.times = append(b.times, p.at)
+			b.events = append(b.events, b.words[p.from:int(p.from)+words])
 			r.n++
 		}
-		b.snap.runs = append(b.snap.runs, r)
+		var records, stride int
+		b.data, records, stride = appendRecords(b.data, typ, b.events)
+		r.records, r.stride = int32(records), uint16(stride)
+		b.runs = append(b.runs, r)
 	}
 	for _, d := range b.dropped {
-		i, ok := slices.BinarySearchFunc(b.snap.runs, d.slot, func(r run, slot int32) int { return int(r.slot - slot) })
+		i, ok := slices.BinarySearchFunc(b.runs, d.slot, func(r run, slot int32) int { return int(r.slot - slot) })
 		if !ok {
-			b.snap.runs = slices.Insert(b.snap.runs, i, run{slot: d.slot, stride: 1})
+			b.runs = slices.Insert(b.runs, i, run{slot: d.slot})
 		}
-		b.snap.runs[i].since = max(b.snap.runs[i].since, d.since)
+		b.runs[i].since = max(b.runs[i].since, d.since)
 	}
 	out := b.snap
-	out.states, out.cells, out.items = exact(out.states), exact(out.cells), exact(out.items)
-	out.runs, out.times, out.props, out.text = exact(out.runs), exact(out.times), exact(out.props), string(b.text)
+	out.words = make([]int64, 0, before+len(b.times))
+	out.words = append(append(append(out.words, b.cells...), b.items...), b.times...)
+	out.data, out.runs = string(b.data), exact(b.runs)
 	return &out
 }
 

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -46,7 +47,7 @@ func sameValue(typ Type, a, b *Snapshot, slot int) bool {
 	case typ.Kind == String:
 		return a.String(slot) == b.String(slot)
 	}
-	return a.cells[slot] == b.cells[slot]
+	return a.words[slot] == b.words[slot]
 }
 
 func sameValues(typ Type, a, b Values) bool {
@@ -127,10 +128,13 @@ func (e *event) compare(typ *EventType, other *event) int {
 			continue
 		}
 		var order int
-		if p.Type.Kind == String {
+		switch p.Type.Kind {
+		case String:
 			order = cmp.Compare(e.String(e.i, p.Slot), other.String(other.i, p.Slot))
-		} else {
-			order = cmp.Compare(e.snap.props[e.word(e.i)+1+p.Slot], other.snap.props[other.word(other.i)+1+p.Slot])
+		case Double: // by their bits: minus zero is another value than zero
+			order = cmp.Compare(math.Float64bits(e.Double(e.i, p.Slot)), math.Float64bits(other.Double(other.i, p.Slot)))
+		default:
+			order = cmp.Compare(e.Int(e.i, p.Slot), other.Int(other.i, p.Slot))
 		}
 		if order != 0 {
 			return order

@@ -211,9 +211,12 @@ func eventJSON(events profile.Events, i int, typ *profile.EventType) []byte {
 			continue
 		}
 		text := ""
-		if p.Type.Kind == profile.String {
+		switch p.Type.Kind {
+		case profile.String:
 			text = stringJSON(events.String(i, p.Slot))
-		} else {
+		case profile.Double:
+			text = wordJSON(p.Type.Kind, math.Float64bits(events.Double(i, p.Slot)))
+		default:
 			text = wordJSON(p.Type.Kind, uint64(events.Int(i, p.Slot)))
 		}
 		items = append(items, stringJSON(p.Name)+":"+text)
