@@ -36,7 +36,11 @@ func micros(lines []string) map[string]micro {
 
 // measureEngine runs the micro-benchmarks of the engine, which stand beside their code.
 func measureEngine(p plan, r *report) error {
-	args := []string{"test", "-run", "^$", "-bench", "BenchmarkDecide$|BenchmarkPublish|BenchmarkStart|BenchmarkInterpret|BenchmarkLoad$|BenchmarkBareRead", "-benchmem", "-timeout", "15m"}
+	which := "BenchmarkDecide$|BenchmarkPublish|BenchmarkStart|BenchmarkInterpret|BenchmarkLoad$|BenchmarkBareRead"
+	if p.quick {
+		which = "BenchmarkDecide$/.*/1000$|BenchmarkPublish/1000$|BenchmarkInterpret|BenchmarkLoad$|BenchmarkBareRead"
+	}
+	args := []string{"test", "-run", "^$", "-bench", which, "-benchmem", "-timeout", "30m"}
 	if p.quick {
 		args = append(args, "-benchtime", "20x", "-short")
 	}
@@ -103,7 +107,8 @@ func (r *report) engine(got map[string]micro) {
 			t.row(q.what, n, fmt.Sprintf("%.2f µs", m[cpu]/1e3), fmt.Sprintf("%.0f", m["looked/op"]), m["allocs/op"], fmt.Sprintf("%.2f ns", m[cpu]/float64(n)), exponent)
 		}
 	}
-	for n, most := range map[int]float64{1_000: 2, 10_000: 10} {
+	for i, n := range []int{1_000, 10_000} {
+		most := []float64{2, 10}[i]
 		if m, ok := decide("all", n); ok {
 			r.goal(goalAll, fmt.Sprintf("all matches of %d promotions, processor time", n), fmt.Sprintf("≤ %.0f µs, 0 allocations", most), m[cpu] <= most*1e3 && m["allocs/op"] == 0,
 				"%.2f µs, %.0f allocations", m[cpu]/1e3, m["allocs/op"])
