@@ -35,6 +35,9 @@ const (
 	project    = "bench"
 	placements = 3
 	shown      = 5
+	// unasked is a placement whose one promotion reads an attribute of the request as it stands: requests that differ in it are of different classes, and no answer that was
+	// kept for one is used for the other.
+	unasked = 199
 )
 
 // command is what an engine is asked to do beside serving.
@@ -144,8 +147,14 @@ func fill(dir string, told *world) (key, client string, err error) {
 	for i := range placements {
 		spec.Placements = append(spec.Placements, rules.Placement{Placement: int32(101 + i), Name: fmt.Sprint("place ", i), Limit: shown})
 	}
+	spec.Placements = append(spec.Placements, rules.Placement{Placement: unasked, Name: "asked for by nobody", Limit: 1})
 	entry := audit.Entry{Project: project, Actor: "bench", Action: "fill", Target: project}
 	if _, err := store.CreateProject(ctx, spec, entry); err != nil {
+		return "", "", err
+	}
+	reader := commitOf(&workload.Rule{ID: "reads-the-platform", Text: "request.platform < 'a'", Priority: 1}, 0, 1, nil)
+	reader.Revision.Promotion.Placements[0].Placement = unasked
+	if _, err := store.Commit(ctx, reader); err != nil {
 		return "", "", err
 	}
 	if err := fillRules(ctx, store, w.Rules); err != nil {
