@@ -158,6 +158,10 @@ func (l *loader) take(ctx context.Context, batch []*call, risen *int64) []*call 
 	batch = append(batch, l.queue[:n]...)
 	l.queue = append(l.queue[:0], l.queue[n:]...)
 	clear(l.queue[len(l.queue) : len(l.queue)+n])
+	select {
+	case <-l.full: // what was full is taken: the next batch has its window
+	default:
+	}
 	for _, c := range batch {
 		c.begun = true
 		c.floorSeen = l.floors.highest(c.hash)

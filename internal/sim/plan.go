@@ -19,7 +19,6 @@ type plan struct {
 	steps, replicas, users int
 
 	slots  int // floors of a cache: one for all users, or one each
-	batch  int // keys of one load
 	queue  int // keys that may wait for a load
 	manner manner
 	spread time.Duration // bounds what the workers of a cache let go by after a gap; each replica's draw differs with the step
@@ -44,7 +43,7 @@ func drawPlan(rng *rand.Rand) plan {
 	seldom := func() bool { return rng.IntN(4) == 0 }
 	return plan{
 		steps: 60 + rng.IntN(100), replicas: 2 + rng.IntN(2), users: 3 + rng.IntN(2),
-		slots: []int{1, apartSlots, apartSlots}[rng.IntN(3)], batch: 1 + rng.IntN(2), queue: []int{1, 8, 8}[rng.IntN(3)],
+		slots: []int{1, apartSlots, apartSlots}[rng.IntN(3)], queue: []int{1, 8, 8}[rng.IntN(3)],
 		manner: manner(rng.IntN(int(manners))), failure: []int{0, 20, 5}[rng.IntN(3)],
 		gatedTime: seldom(), skewed: often(), followerReads: seldom(), repeats: often(), damage: seldom(), losses: often(), disorder: often(),
 		breaks: often(), kills: often(), jumps: seldom(), forgets: seldom(), evictions: often(),

@@ -59,6 +59,9 @@ func (l *ledger) Apply(changes []events.Change, _ hlc.Timestamp) {
 // Gap may have been a change of anything.
 func (l *ledger) Gap(at hlc.Timestamp) { l.due, l.global = true, hlc.Max(l.global, at) }
 
+// wholeBatch is more keys than there are users.
+const wholeBatch = 8
+
 func (h *history) newReplica() (*replica, error) {
 	r := &replica{
 		h: h, name: fmt.Sprintf("replica%d", len(h.replicas)), clock: &hlc.Estimate{}, broken: make(chan error, 1),
@@ -68,8 +71,12 @@ func (h *history) newReplica() (*replica, error) {
 	src := &source{w: h.w, gates: &h.gates, name: r.name, plan: &h.plan, pace: time.Millisecond + time.Duration(len(h.replicas))*100*time.Nanosecond}
 	cfg := cache.Defaults()
 	cfg.Bound, cfg.MaxAge, cfg.FloorSlots = h.options.bound, maxAge, h.plan.slots
-	cfg.MaxLoads, cfg.BatchMax, cfg.QueueMax, cfg.Logger = 2, h.plan.batch, h.plan.queue, h.logger
-	cfg.GapSpread = h.plan.spread
+	cfg.MaxLoads, cfg.BatchMax, cfg.QueueMax, cfg.Logger = 2, wholeBatch, h.plan.queue, h.logger
+	if cfg.GapSpread = h.plan.spread; cfg.GapSpread > 0 {
+		cfg.MaxLoads = 1 // each worker waits once after a gap; of two it would be chance which one a reader wakes
+	}
+	// Who comes in one step comes into one load, which is never full: else it would be chance whether a worker of the cache or a reader is the first to go on.
+	cfg.BatchWindow = settleTime / 2
 	random := mix(h.seed, 77)
 	var err error
 	r.cache, err = cache.Assemble(cfg, src, r.clock, cache.Parts{

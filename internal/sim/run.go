@@ -142,9 +142,12 @@ func (h *history) begin() error {
 	return nil
 }
 
-// settle lets everybody come to where he waits for the schedule. The microsecond keeps apart what happens in different steps.
+// settleTime keeps apart what happens in different steps.
+const settleTime = time.Microsecond
+
+// settle lets everybody come to where he waits for the schedule.
 func (h *history) settle() {
-	h.pass(time.Microsecond)
+	h.pass(settleTime)
 	for _, r := range h.replicas {
 		if !r.attached.IsZero() {
 			h.w.with(func() { r.toldUpTo(r.attached) })

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,12 +27,13 @@ type source struct {
 
 // Load reads when the schedule says so and comes back when it says so.
 func (s *source) Load(ctx context.Context, keys []profile.Key, dst []*profile.Snapshot) error {
-	var label strings.Builder
-	label.WriteString(s.name + " load")
-	for _, key := range keys {
-		label.WriteString(" " + key.User)
+	users := make([]string, len(keys))
+	for i, key := range keys {
+		users[i] = key.User
 	}
-	v, err := s.gates.pass(ctx, label.String()+" reads", s.pace)
+	slices.Sort(users) // who came first in one step is chance
+	label := s.name + " load " + strings.Join(users, " ")
+	v, err := s.gates.pass(ctx, label+" reads", s.pace)
 	if err != nil {
 		return err
 	}
@@ -40,7 +42,7 @@ func (s *source) Load(ctx context.Context, keys []profile.Key, dst []*profile.Sn
 	}
 	got := make([]*profile.Snapshot, len(keys))
 	s.read(keys, got, v)
-	if v, err = s.gates.pass(ctx, label.String()+" returns", s.pace); err != nil {
+	if v, err = s.gates.pass(ctx, label+" returns", s.pace); err != nil {
 		return err
 	}
 	if v.fail {

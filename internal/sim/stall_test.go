@@ -21,7 +21,7 @@ func calm(t *testing.T, o *Options, test func(h *history)) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &history{
 			options: o, rng: rand.New(rand.NewPCG(1, 0)), logger: slog.New(slog.DiscardHandler),
-			plan: plan{replicas: 2, users: 3, slots: apartSlots, batch: 2, queue: 8, manner: faithful},
+			plan: plan{replicas: 2, users: 3, slots: apartSlots, queue: 8, manner: faithful},
 		}
 		h.users = users(h.plan.users)
 		if err := h.begin(); err != nil {
