@@ -53,6 +53,8 @@ func play(role string) error {
 			os.Exit(0)
 		}()
 		return floor(role, &told)
+	case "hog":
+		return hog(in)
 	case "engine":
 		var told world
 		if err := in.Decode(&told); err != nil {

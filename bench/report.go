@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -177,31 +173,6 @@ func short(d time.Duration) string {
 		return fmt.Sprintf("%.1f ms", float64(d)/1e6)
 	}
 	return fmt.Sprintf("%.2f s", d.Seconds())
-}
-
-// stream sends all users through the bulk plane and returns how many were answered a second.
-func stream(engine *child, users int) (float64, error) {
-	var lines bytes.Buffer
-	for i := range users {
-		fmt.Fprintf(&lines, "{\"userId\":\"user-%06d\"}\n", i)
-	}
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+engine.hello.Bulk+"/v1/precheck?promotion=promo-000000&channel=embedded", &lines)
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Api-Key", engine.hello.Key)
-	req.Header.Set("Content-Type", "application/x-ndjson")
-	began := time.Now()
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil || res.StatusCode != http.StatusOK || bytes.Count(answer, []byte("\n")) != users+1 {
-		return 0, errors.Join(fmt.Errorf("stream: %d, %d lines", res.StatusCode, bytes.Count(answer, []byte("\n"))), err)
-	}
-	return float64(users) / time.Since(began).Seconds(), nil
 }
 
 // profile shows where the processor's time goes while cached users are asked for, and keeps the profile for `make pgo`.

@@ -374,66 +374,6 @@ func measureMemory(p plan, r *report) error {
 	return nil
 }
 
-// measureBulk streams users through the bulk plane, beside single requests and while apps ask.
-func measureBulk(p plan, r *report) error {
-	users := 20_000
-	if p.quick {
-		users = 3000
-	}
-	engine, err := spawn("engine", world{Rules: 1000, Users: users})
-	if err != nil {
-		return err
-	}
-	defer engine.end()
-	hot := questions(&engine.hello, cachedUsers, "")
-	if err := warm(engine.hello.Listen, hot); err != nil {
-		return err
-	}
-	single := make([][]byte, users)
-	for i := range single {
-		single[i] = request("/v1/precheck", engine.hello.Key, fmt.Sprintf(`{"promotion":"promo-000000","channel":"embedded","userIds":["user-%06d"]}`, i))
-	}
-	loop, err := closed(engine, engine.hello.Listen, single, 1, p.span)
-	if err != nil {
-		return err
-	}
-	cold, err := stream(engine, users)
-	if err != nil {
-		return err
-	}
-	without, err := open(engine, engine.hello.Listen, hot, 4, 1000, 2*p.span)
-	if err != nil {
-		return err
-	}
-	stop := make(chan struct{})
-	var group sync.WaitGroup
-	var fault error
-	group.Go(func() {
-		for fault == nil {
-			select {
-			case <-stop:
-				return
-			default:
-				_, fault = stream(engine, users)
-			}
-		}
-	})
-	with, err := open(engine, engine.hello.Listen, hot, 4, 1000, 2*p.span)
-	close(stop)
-	group.Wait()
-	if err != nil || fault != nil {
-		return errors.Join(err, fault)
-	}
-	t := r.table("Pre-checks", "Users that are not cached, embedded store; the load is made on the same two cores.", "what", "figure")
-	t.row("one request for each user, one connection", fmt.Sprintf("%.0f users/s", loop.rate))
-	t.row("a stream of users", fmt.Sprintf("%.0f users/s", cold))
-	t.row("stream ÷ requests", fmt.Sprintf("%.1f", cold/loop.rate))
-	t.row("apps' p99 at 1,000 requests a second", without.at(0.99).Round(time.Microsecond))
-	t.row("the same while a stream runs without end", with.at(0.99).Round(time.Microsecond))
-	t.row("with ÷ without", fmt.Sprintf("%.2f", float64(with.at(0.99))/float64(without.at(0.99))))
-	return nil
-}
-
 func machine() string {
 	model := runtime.GOARCH
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
