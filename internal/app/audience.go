@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"eligibility/internal/audience"
 	"eligibility/internal/server"
@@ -24,9 +25,14 @@ func (a *App) wireAudiences() (err error) {
 	}
 	a.audiences, err = audience.New(audience.Defaults(dir), audience.Deps{
 		Users: a.store, Sampler: a.store, Rulesets: a.live, Clock: a.clock, Publisher: a.bus.Results(), Logger: a.logger,
-		Turn: func(ctx context.Context) (func(), error) { return a.bulk.Turn(ctx) }, // the bulk plane is made after it
+		Turn: a.turn,
 	})
 	return err
+}
+
+// turn is the bulk plane's, which is made after those who take turns.
+func (a *App) turn(ctx context.Context, work func(time.Duration)) (time.Duration, error) {
+	return a.bulk.Turn(ctx, work)
 }
 
 func (a *App) startAudiences(ctx context.Context) error {

@@ -32,7 +32,7 @@ func TestTheDocumentIsTheRouteTables(t *testing.T) {
 		if len(e.Kinds) == 0 {
 			ways = "streamToken[]"
 		}
-		served[entry("decision", e.Method, e.Path, ways, nil)] = true
+		served[entry("decision", e.Method, e.Path, ways, e.Query)] = true
 	}
 	for _, e := range admin.Endpoints() {
 		ways := "rootKey[]"

@@ -69,7 +69,7 @@ func (a *App) planes(sealer *access.Sealer, root access.RootKey) (err error) {
 	a.decisions, err = server.New(serverCfg, server.Deps{
 		Users: a.cache, Rulesets: a.live, Keys: a.keyring, Tokens: access.NewVerifier(jwtVerdicts), Writer: a.store, Book: a.store, Profiles: a.store,
 		Hints: a.bus, Streams: a.streams, Tickets: access.NewTickets(sealer, a.keyring), Watcher: a.watch,
-		Fields: a.authoring, Clock: a.clock, Logger: a.logger,
+		Fields: a.authoring, Clock: a.clock, Logger: a.logger, Turn: a.turn,
 	})
 	if err != nil {
 		return err

@@ -339,8 +339,8 @@ func TestAFullDiskPausesAJobAndSpoilsNothing(t *testing.T) {
 	left.Store(20_000)
 	m := w.manager(func(_ *Config, m *Manager) {
 		if m != nil {
-			m.open = func(j *Job) (sink, error) {
-				file, err := m.keep.append(j)
+			m.open = func(j *Job, part int) (sink, error) {
+				file, err := m.keep.append(j, part)
 				return fullDisk{file, &left}, err
 			}
 		}

@@ -87,10 +87,12 @@ type Job struct {
 	Others   Count                  `json:"others,omitzero"` // users whose value came when Values was full
 	Without  Count                  `json:"without,omitzero"`
 
-	After string `json:"after,omitzero"` // the user after whom the job goes on
-	Bytes int64  `json:"bytes"`          // of the results
+	// Ranges are the parts of the users by ascending id, each with results of its own, which follow each other in this order. Empty until the job began.
+	Ranges []Range `json:"ranges,omitzero"`
+	Bytes  int64   `json:"bytes"` // of the results that can be read: those of the ranges that are whole, and of the first that is not
 
-	Evaluated bool   `json:"evaluated,omitzero"` // the results are complete, though not all may be published
+	After string `json:"after,omitzero"` // of a job that was begun before there were ranges: the user after whom it goes on
+
 	Subject   string `json:"subject,omitzero"`   // of a job that publishes: where on the bus
 	Published Place  `json:"published,omitzero"` // of a job that publishes
 }
@@ -100,15 +102,18 @@ const maxValues = 1000
 
 func (j *Job) clone() Job {
 	c := *j
-	c.RulesVersions, c.Reasons, c.Values = slices.Clone(j.RulesVersions), maps.Clone(j.Reasons), maps.Clone(j.Values)
+	c.RulesVersions, c.Reasons, c.Values, c.Ranges = slices.Clone(j.RulesVersions), maps.Clone(j.Reasons), maps.Clone(j.Values), slices.Clone(j.Ranges)
 	return c
 }
 
-// stamp notes the time at which a page was read.
+// stamp notes the time at which users were read. Pages of several ranges come in any order of time.
 func (j *Job) stamp(at hlc.Timestamp) {
-	j.NewestAsOf = at.String()
-	if j.OldestAsOf == "" {
-		j.OldestAsOf = j.NewestAsOf
+	text := at.String()
+	if oldest, err := hlc.Parse(j.OldestAsOf); err != nil || at.Before(oldest) { // the error is of a job that has read nobody
+		j.OldestAsOf = text
+	}
+	if newest, err := hlc.Parse(j.NewestAsOf); err != nil || newest.Before(at) {
+		j.NewestAsOf = text
 	}
 }
 

@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"eligibility/internal/hlc"
+	"eligibility/internal/precheck"
 	"eligibility/internal/profile"
 	"eligibility/internal/rules"
 )
@@ -46,23 +46,25 @@ type Config struct {
 	Dir        string        // of results and checkpoints
 	Jobs       int           // kept of one project; the oldest that ended make room
 	KeepFor    time.Duration // how long a job that ended is kept
-	PageUsers  int           // read at one time
+	PageUsers  int           // listed at one time
+	Ranges     int           // that the users are split into, by their ids, at most
+	Workers    int           // ranges of one job that are worked on at one time
 	Checkpoint time.Duration // between two of them
 	Patience   time.Duration // how long the store may fail before a job is paused
 }
 
 // Defaults keeps 50 jobs of a project for a week.
 func Defaults(dir string) Config {
-	return Config{Dir: dir, Jobs: 50, KeepFor: 7 * 24 * time.Hour, PageUsers: 256, Checkpoint: time.Second, Patience: time.Minute}
+	return Config{Dir: dir, Jobs: 50, KeepFor: 7 * 24 * time.Hour, PageUsers: 256, Ranges: 16, Workers: 4, Checkpoint: time.Second, Patience: time.Minute}
 }
 
 // Deps is what jobs work with. Sampler, Turn and Publisher may be nil.
 type Deps struct {
 	Users    Users
 	Rulesets Rulesets
-	Sampler  rules.Sampler                                      // says how many users there are
-	Turn     func(ctx context.Context) (done func(), err error) // is waited for before each page: it shares a processor with others
-	Clock    *hlc.Estimate                                      // the database's clock
+	Sampler  rules.Sampler // says how many users there are
+	Turn     precheck.Turn // is waited for before each slice: it shares a processor with others
+	Clock    *hlc.Estimate // the database's clock
 	Logger   *slog.Logger
 
 	Publisher Publisher // where jobs that ask for it publish their results; without one they are refused
@@ -73,7 +75,7 @@ type Manager struct {
 	cfg  Config
 	deps Deps
 	keep keep
-	open func(*Job) (sink, error) // keep.append, but for tests of disks that are full
+	open func(j *Job, part int) (sink, error) // keep.append, but for tests of disks that are full
 
 	cancel  context.CancelFunc
 	working sync.WaitGroup
@@ -94,14 +96,14 @@ type entry struct {
 
 // New makes a manager that does not work yet.
 func New(cfg Config, deps Deps) (*Manager, error) {
-	if cfg.Dir == "" || cfg.Jobs < 1 || cfg.KeepFor <= 0 || cfg.PageUsers < 1 || cfg.Checkpoint <= 0 || cfg.Patience <= 0 {
+	if cfg.Dir == "" || cfg.Jobs < 1 || cfg.KeepFor <= 0 || cfg.PageUsers < 1 || cfg.Ranges < 1 || cfg.Workers < 1 || cfg.Checkpoint <= 0 || cfg.Patience <= 0 {
 		return nil, errors.New("audience: every limit must be above 0, and the directory named")
 	}
 	if deps.Users == nil || deps.Rulesets == nil || deps.Clock == nil || deps.Logger == nil {
 		return nil, errors.New("audience: users, rulesets, clock and logger are required")
 	}
 	m := &Manager{cfg: cfg, deps: deps, keep: keep{dir: cfg.Dir}, wake: make(chan struct{}, 1), jobs: make(map[string]*entry)}
-	m.open = func(j *Job) (sink, error) { return m.keep.append(j) }
+	m.open = m.keep.append
 	return m, nil
 }
 
@@ -302,14 +304,11 @@ func (m *Manager) Results(project, id string) (job Job, lines *io.SectionReader,
 	if job, err = m.Get(project, id); err != nil {
 		return Job{}, nil, nil, err
 	}
-	opened, err := os.Open(m.keep.results(&job))
-	if errors.Is(err, os.ErrNotExist) && job.Bytes == 0 {
-		opened, err = os.Open(os.DevNull)
-	}
+	read, err := m.keep.read(&job)
 	if err != nil {
 		return Job{}, nil, nil, err
 	}
-	return job, io.NewSectionReader(opened, 0, job.Bytes), opened, nil
+	return job, io.NewSectionReader(read, 0, job.Bytes), read, nil
 }
 
 func (m *Manager) nudge() {

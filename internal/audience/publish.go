@@ -48,27 +48,58 @@ type Message struct {
 // messageBytes is what a message of results is filled to. It must not change while jobs are at work: a message that is published again after a crash has to be the same.
 const messageBytes = 64 << 10
 
-// publication publishes what is durable of a job's results, and never anything else: a line that is on the bus stands in the download, at the same place, for good.
+// publication publishes what is durable of a job's results, and never anything else: a line that is on the bus stands in the download, at the same place, for good. Places are those
+// of the download, range behind range: what ranges further on have found waits until those before them are whole, as it does there.
 type publication struct {
-	to      Publisher
-	job     *Job
-	lines   io.ReaderAt
-	known   bool  // the bus was asked what it has
-	durable int64 // bytes of the results that a checkpoint speaks of
-	buf     []byte
+	to    Publisher
+	keep  keep
+	job   *Job   // of it Published is its own; workers write to the rest
+	known bool   // the bus was asked what it has
+	last  Job    // the last checkpoint
+	lines *parts // what last speaks of; nil until it is needed
+	buf   []byte
 }
 
-// publishing opens the job's results for its publication, nil when it asks for none.
-func (r *runner) publishing() (p *publication, end func(), err error) {
-	if !r.job.Ask.Publish {
-		return nil, func() {}, nil
+// durable takes over what a checkpoint speaks of.
+func (p *publication) durable(checkpoint Job) {
+	p.close()
+	p.last = checkpoint
+}
+
+func (p *publication) close() {
+	if p.lines != nil {
+		_ = p.lines.Close() // was only read
+		p.lines = nil
 	}
-	lines, err := os.Open(r.m.keep.results(&r.job))
-	if err != nil {
-		return nil, nil, err
+}
+
+// publish has the bus take what is durable, and holds those up who evaluate meanwhile: a bus that takes nothing is waited for, and not outrun. It returns why the job is to rest, ""
+// when all was taken, the job is to become something else, or ctx ended.
+func (r *runner) publish(ctx context.Context) (why string) {
+	if r.published == nil {
+		return ""
 	}
-	p = &publication{to: r.m.deps.Publisher, job: &r.job, lines: lines, buf: make([]byte, messageBytes)}
-	return p, func() { _ = lines.Close() }, nil
+	number, well := r.job.Published.Number, time.Now()
+	for r.wish() == "" {
+		err := r.published.advance(ctx)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return ""
+		case errors.Is(err, errDamaged):
+			return WhyResultsDamaged
+		}
+		now := time.Now()
+		if n := r.job.Published.Number; n != number {
+			number, well = n, now
+		}
+		why := unpublished(err)
+		if now.Sub(well) > r.m.cfg.Patience {
+			return why
+		}
+		r.again(why, err)
+		retry(ctx)
+	}
+	return ""
 }
 
 // advance publishes all that fills a message, and, when every user was evaluated, the rest and the summary.
@@ -122,32 +153,48 @@ func (p *publication) ask(ctx context.Context) error {
 func (p *publication) next() (*Message, error) {
 	at := p.job.Published
 	m := &Message{Number: at.Number + 1, Start: at.Bytes}
-	left := p.durable - at.Bytes
+	left := p.last.Bytes - at.Bytes
 	switch {
 	case left < 0:
 		return nil, errDamaged
-	case left < messageBytes && !p.job.Evaluated:
+	case left < messageBytes && !p.last.evaluated():
 		return nil, nil
 	case left == 0:
 		m.Whole = true
 		var err error
-		m.Data, err = summary(p.job)
+		m.Data, err = summary(&p.last, at)
 		return m, err
 	}
-	n, err := p.lines.ReadAt(p.buf[:min(left, messageBytes)], at.Bytes)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("read results: %w", err)
+	data := p.buf[:min(left, messageBytes)]
+	if err := p.read(data, at.Bytes); err != nil {
+		return nil, err
 	}
-	end := bytes.LastIndexByte(p.buf[:n], '\n') + 1
+	end := bytes.LastIndexByte(data, '\n') + 1
 	if end == 0 {
 		return nil, errDamaged
 	}
-	m.Data = p.buf[:end]
+	m.Data = data[:end]
 	return m, nil
 }
 
-// summary is the last message. A reader who has not seen it has not seen all.
-func summary(j *Job) ([]byte, error) {
+func (p *publication) read(data []byte, at int64) (err error) {
+	if p.lines == nil {
+		p.lines, err = p.keep.read(&p.last)
+	}
+	if err == nil {
+		_, err = p.lines.ReadAt(data, at)
+	}
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, os.ErrNotExist):
+		return errDamaged
+	case err != nil:
+		return fmt.Errorf("read results: %w", err)
+	}
+	return nil
+}
+
+// summary is the last message, behind what stands at the place. A reader who has not seen it has not seen all.
+func summary(j *Job, at Place) ([]byte, error) {
 	text, err := json.Marshal(map[string]any{"summary": struct {
 		Job           string                 `json:"job"`
 		Promotion     string                 `json:"promotion"`
@@ -163,7 +210,7 @@ func summary(j *Job) ([]byte, error) {
 		Bytes         int64                  `json:"bytes"`    // of their lines
 	}{
 		j.ID, j.Ask.Promotion, j.Ask.Channel, j.Ask.At, j.Users, j.Eligible, maps.Clone(j.Reasons), j.RulesVersions, j.OldestAsOf, j.NewestAsOf,
-		j.Published.Number, j.Published.Bytes,
+		at.Number, at.Bytes,
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("encode summary: %w", err)

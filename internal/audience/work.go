@@ -3,14 +3,10 @@ package audience
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
+	"sync"
 	"syscall"
 	"time"
 
-	"eligibility/internal/engine"
-	"eligibility/internal/precheck"
 	"eligibility/internal/profile"
 	"eligibility/internal/rules"
 )
@@ -81,51 +77,63 @@ func (m *Manager) attend(ctx context.Context, e *entry) {
 
 // runner is a job at work.
 type runner struct {
-	m      *Manager
-	e      *entry
-	job    Job
-	began  time.Time // since when the time has not been added to job.Worked
-	rules  *rules.Ruleset
-	rule   *rules.Compiled
-	slot   int // of the attribute that is counted by, -1 for none
-	kind   profile.Kind
-	out    sink
-	buf    []byte
-	failed bool // job is ahead of what could be written
+	m     *Manager
+	e     *entry
+	began time.Time // since when the time has not been added to job.Worked
+	rules *rules.Ruleset
+	rule  *rules.Compiled
+	slot  int // of the attribute that is counted by, -1 for none
+	kind  profile.Kind
+	outs  []sink // of the ranges; nil where one is whole
 
-	published *publication // nil when the results are not published
+	mu     sync.Mutex
+	job    Job  // guarded by mu while workers are there
+	failed bool // job is ahead of what could be written; guarded likewise
+
+	published *publication // of the goroutine that collects reports; nil when the results are not published
 }
 
 // run returns what becomes of the job, and why.
 func (r *runner) run(ctx context.Context) (State, string) {
-	if !r.job.Evaluated { // afterwards nothing depends on rules
+	if !r.job.evaluated() { // afterwards nothing depends on rules
 		if state, why := r.pin(); why != "" {
 			return state, why
 		}
 	}
-	var err error
-	if r.out, err = r.m.open(&r.job); err != nil {
-		if errors.Is(err, errDamaged) {
-			return Failed, WhyResultsDamaged
-		}
-		return Paused, unwritten(err)
+	r.begin(ctx)
+	if ctx.Err() != nil { // where to cut may not have been found out for that alone
+		return Running, ""
 	}
-	defer func() { _ = r.out.Close() }() // what counts was synced
-	if r.job.Users == 0 && r.m.deps.Sampler != nil {
-		if _, total, err := r.m.deps.Sampler.Sample(ctx, r.job.Project, 0); err == nil {
-			r.job.Expected = int64(total)
+	defer func() {
+		for _, out := range r.outs {
+			if out != nil {
+				_ = out.Close() // what counts was synced
+			}
+		}
+	}()
+	r.outs = make([]sink, len(r.job.Ranges))
+	for i := range r.job.Ranges {
+		if r.job.Ranges[i].Done {
+			continue
+		}
+		var err error
+		if r.outs[i], err = r.m.open(&r.job, i); err != nil {
+			r.outs[i] = nil
+			if errors.Is(err, errDamaged) {
+				return Failed, WhyResultsDamaged
+			}
+			return Paused, unwritten(err)
 		}
 	}
 	r.job.State, r.job.Why = Running, ""
-	var end func()
-	if r.published, end, err = r.publishing(); err != nil {
-		return Paused, unwritten(err)
+	if r.job.Ask.Publish {
+		r.published = &publication{to: r.m.deps.Publisher, keep: r.m.keep, job: &r.job, buf: make([]byte, messageBytes)}
+		defer r.published.close()
 	}
-	defer end()
 	if err := r.save(); err != nil {
 		return Paused, unwritten(err)
 	}
-	return r.pages(ctx)
+	return r.scan(ctx)
 }
 
 // pin chooses the rules for all of the job.
@@ -160,180 +168,42 @@ func (r *runner) pin() (State, string) {
 	return Running, ""
 }
 
-func (r *runner) pages(ctx context.Context) (State, string) {
-	dst := make([]*profile.Snapshot, r.m.cfg.PageUsers)
-	keys := make([]profile.Key, 0, r.m.cfg.PageUsers)
-	saved, well := time.Now(), time.Now()
-	for {
-		wish := r.wish()
-		more, err, why := false, ctx.Err(), WhyStore
-		if wish == "" && err == nil && r.published != nil { // before the next page, so that a bus that takes nothing has the job wait
-			if err = r.published.advance(ctx); err != nil {
-				why = unpublished(err)
-			}
-		}
-		if wish == "" && err == nil && !r.job.Evaluated {
-			more, err = r.page(ctx, keys, dst)
-		}
-		now := time.Now()
-		switch {
-		case r.failed:
-			return Paused, unwritten(err)
-		case ctx.Err() != nil:
-			wish = Running
-		case errors.Is(err, errDamaged):
-			return Failed, WhyResultsDamaged
-		case err != nil && now.Sub(well) > r.m.cfg.Patience:
-			wish = Paused
-		case err != nil:
-			r.m.deps.Logger.Debug("audience job tries again", "job", r.job.ID, "why", why, "error", err)
-			r.stuck(why)
-			retry(ctx)
-			continue
-		case wish == "" && !more && r.published != nil && !r.job.Published.Whole:
-			r.job.Evaluated = true // what is left of the results is published once a checkpoint says so
-		case wish == "" && !more:
-			wish = Done
-		case wish == "" && now.Sub(saved) < r.m.cfg.Checkpoint:
-			well = now
-			continue
-		}
-		if failure := r.save(); failure != nil {
-			return Paused, unwritten(failure)
-		}
-		if saved, well = now, now; wish == Paused && err != nil {
-			return Paused, why
-		}
-		if wish != "" {
-			return wish, ""
-		}
-	}
-}
-
-// retryAfter is between two attempts to read a page.
-const retryAfter = 200 * time.Millisecond
-
-func retry(ctx context.Context) {
-	timer := time.NewTimer(retryAfter)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-// stuck shows why a job that runs does not get on. The next checkpoint takes it back.
-func (r *runner) stuck(why string) {
-	r.m.mu.Lock()
-	defer r.m.mu.Unlock()
-	r.e.job.Why = why
-}
-
-func (r *runner) wish() State {
-	r.m.mu.Lock()
-	defer r.m.mu.Unlock()
-	return r.e.wish
-}
-
-// page answers the next users. Who was erased since the list of ids was read is left out.
-func (r *runner) page(ctx context.Context, keys []profile.Key, dst []*profile.Snapshot) (more bool, err error) {
-	if r.m.deps.Turn != nil {
-		done, err := r.m.deps.Turn(ctx)
-		if err != nil {
-			return false, err
-		}
-		defer done()
-	}
-	ids, err := r.m.deps.Users.UserIDs(ctx, r.job.Project, r.job.After, r.m.cfg.PageUsers)
-	if err != nil {
-		return false, fmt.Errorf("list users: %w", err)
-	}
-	if len(ids) == 0 {
-		return false, nil
-	}
-	for _, id := range ids {
-		keys = append(keys, profile.Key{Project: r.job.Project, User: id})
-	}
-	if err := r.m.deps.Users.Load(ctx, keys, dst[:len(keys)]); err != nil {
-		return false, fmt.Errorf("load users: %w", err)
-	}
-	r.buf = r.buf[:0]
-	r.job.stamp(dst[0].AsOf)
-	for _, user := range dst[:len(keys)] {
-		if user.Found {
-			r.answer(user)
-		}
-	}
-	clear(dst)
-	if n, err := r.out.Write(r.buf); err != nil || n < len(r.buf) {
-		r.failed = true
-		return false, err
-	}
-	r.job.Bytes, r.job.After = r.job.Bytes+int64(len(r.buf)), ids[len(ids)-1]
-	return true, nil
-}
-
-func (r *runner) answer(user *profile.Snapshot) {
-	request := engine.Request{Channel: r.job.Ask.Channel, Now: r.job.Ask.At.UnixNano()}
-	outcome := engine.Check(r.rules, user, &request, r.rule)
-	r.job.add(outcome.Eligible)
-	line := precheck.Line{UserID: user.Key.User, Eligible: outcome.Eligible, Reason: outcome.Reason, Warning: outcome.Warning, RetryAt: rules.Forever}
-	if !outcome.Eligible {
-		r.job.Reasons[outcome.Reason]++
-		line.RetryAt = outcome.ValidUntil
-	}
-	if r.slot >= 0 {
-		text, present := valueText(user, r.slot, r.kind)
-		r.job.value(text, present, outcome.Eligible)
-	}
-	if outcome.Eligible || r.job.Ask.AllLines {
-		r.buf = precheck.AppendLine(r.buf, &line)
-	}
-}
-
-// maxValueBytes bounds a value that is counted by.
-const maxValueBytes = 128
-
-func valueText(user *profile.Snapshot, slot int, kind profile.Kind) (text string, present bool) {
-	if user.State(slot) != profile.Present {
-		return "", false
-	}
-	switch kind {
-	case profile.Bool:
-		return strconv.FormatBool(user.Bool(slot)), true
-	case profile.Int:
-		return strconv.FormatInt(user.Int(slot), 10), true
-	case profile.Double:
-		return strconv.FormatFloat(user.Double(slot), 'g', -1, 64), true
-	case profile.Timestamp:
-		return time.Unix(0, user.Timestamp(slot)).UTC().Format(time.DateOnly), true
-	}
-	if text = user.String(slot); len(text) > maxValueBytes {
-		text = strings.ToValidUTF8(text[:maxValueBytes], "")
-	}
-	return strings.Clone(text), true // the snapshot's memory must not live as long as the job
-}
-
-// save makes the results durable, then the checkpoint that speaks of them, and shows it.
+// save makes the results durable, then the checkpoint that speaks of them, and shows it. Workers may go on meanwhile: what they write is beyond the checkpoint.
 func (r *runner) save() error {
+	r.mu.Lock()
 	now := time.Now()
 	r.job.Worked += now.Sub(r.began)
 	r.began = now
-	err := r.out.Sync()
+	r.job.Bytes = r.job.visible()
+	next := r.job.clone()
+	r.mu.Unlock()
+	var err error
+	for i, out := range r.outs {
+		if out == nil {
+			continue
+		}
+		if err = out.Sync(); err != nil {
+			break
+		}
+		if next.Ranges[i].Done { // nothing more is written to it
+			r.outs[i], err = nil, out.Close()
+		}
+	}
 	if err == nil {
-		err = r.m.keep.save(&r.job)
+		err = r.m.keep.save(&next)
 	}
 	if err != nil {
+		r.mu.Lock()
 		r.failed = true
+		r.mu.Unlock()
 		return err
 	}
 	if r.published != nil {
-		r.published.durable = r.job.Bytes
+		r.published.durable(next)
 	}
-	shown := r.job.clone()
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
-	r.e.job = shown
+	r.e.job = next
 	return nil
 }
 

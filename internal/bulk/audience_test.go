@@ -183,12 +183,12 @@ func TestThePlaneTakesItsShareWhileAppsAsk(t *testing.T) {
 	} {
 		p.next = time.Time{}
 		ended := start.Add(c.after)
-		p.worked(ended.Add(-4*time.Millisecond), ended, c.requests)
+		p.worked(ended, 4*time.Millisecond, c.requests)
 		if rest := max(0, p.next.Sub(ended)); rest != c.rest {
 			t.Errorf("%s: rests %v, want %v", c.name, rest, c.rest)
 		}
 	}
-	p.worked(start, start.Add(time.Hour), 2)
+	p.worked(start.Add(time.Hour), time.Hour, 2)
 	if rest := p.next.Sub(start.Add(time.Hour)); rest != maxRest {
 		t.Errorf("after an hour it rests %v", rest)
 	}

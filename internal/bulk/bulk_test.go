@@ -348,7 +348,7 @@ func TestWhatEndsAStreamIsSeenByItsClient(t *testing.T) {
 }
 
 func TestStreamsShareTheirTurns(t *testing.T) {
-	p := newPlane(t, func(c *Config) { c.Chunks = 1 })
+	p := newPlane(t, func(c *Config) { c.Lanes = 1 })
 	done := make(chan struct{})
 	for range 4 {
 		go func() {

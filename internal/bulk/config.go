@@ -18,8 +18,9 @@ import (
 // Config is the plane's limits. Start from Defaults.
 type Config struct {
 	Streams     int           // open at one time
-	Chunks      int           // answered at one time: what the plane may take of the processor
-	Share       float64       // of the time in which each of them works while apps ask, above 0 and up to 1
+	Lanes       int           // that work at one time: what the plane may take of the processors
+	Share       float64       // of a processor that each of them takes while apps ask, above 0 and up to 1
+	Slice       time.Duration // of its time that each of them takes at once while apps ask
 	IdleTimeout time.Duration // a sender may be silent this long
 	SendTimeout time.Duration // a client must have taken a chunk of answers within this
 	ReadTimeout time.Duration // of one chunk's users from the store
@@ -27,10 +28,11 @@ type Config struct {
 	WindowBytes uint64 // of a compressed body: what decoding it may take of memory
 }
 
-// Defaults leaves half of the processors to everything else, and seven eighths while apps ask.
+// Defaults leaves half of the processors to everything else, and nineteen twentieths while apps ask: what keeps their p99 within 1.2 times of what it is alone.
 func Defaults() Config {
 	return Config{
-		Streams: 16, Chunks: max(1, runtime.GOMAXPROCS(0)/2), Share: 0.25, IdleTimeout: time.Minute, SendTimeout: time.Minute, ReadTimeout: 10 * time.Second,
+		Streams: 16, Lanes: max(1, runtime.GOMAXPROCS(0)/2), Share: 0.1, Slice: 250 * time.Microsecond,
+		IdleTimeout: time.Minute, SendTimeout: time.Minute, ReadTimeout: 10 * time.Second,
 		HeaderBytes: 8 << 10, WindowBytes: 8 << 20,
 	}
 }
@@ -40,7 +42,7 @@ func (c *Config) Validate() error {
 	if c.Share <= 0 || c.Share > 1 {
 		return errors.New("bulk: the share lies above 0 and up to 1")
 	}
-	if c.Streams < 1 || c.Chunks < 1 || c.IdleTimeout <= 0 || c.SendTimeout <= 0 || c.ReadTimeout <= 0 || c.HeaderBytes < 1<<10 || c.WindowBytes < 1<<10 {
+	if c.Streams < 1 || c.Lanes < 1 || c.Slice <= 0 || c.IdleTimeout <= 0 || c.SendTimeout <= 0 || c.ReadTimeout <= 0 || c.HeaderBytes < 1<<10 || c.WindowBytes < 1<<10 {
 		return errors.New("bulk: every limit must be above 0")
 	}
 	return nil

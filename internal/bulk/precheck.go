@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strconv"
@@ -39,7 +40,7 @@ func (s *Server) precheck(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.counts.refused.Add(1)
 		p = problem.New("rate_limited", "%d streams are open here: try again, or on another replica", s.cfg.Streams)
-		p.RetryAfter = busyRetry
+		p.RetryAfter = busyRetry + rand.IntN(busyRetry) // so that those who were refused together do not come back together
 		s.fault(w, r, p)
 		return
 	}
@@ -65,7 +66,7 @@ func (s *Server) precheck(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// busyRetry is how many seconds a sender waits before it tries again.
+// busyRetry is how many seconds a sender waits at least before it tries again.
 const busyRetry = 5
 
 func (s *Server) question(r *http.Request) (q question, p *problem.Problem) {

@@ -19,8 +19,7 @@ type Server struct {
 	deps    Deps
 	http    *http.Server
 	streams chan struct{} // a place in it is the right to stream
-	chunks  chan struct{} // a place in it is the right to compute
-	pace    pace
+	lanes   chan piece    // to those who compute
 	base    context.Context
 	cancel  context.CancelFunc
 	serving sync.WaitGroup
@@ -43,7 +42,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Users == nil || deps.Rulesets == nil || deps.Keys == nil || deps.Clock == nil || deps.Logger == nil {
 		return nil, errors.New("bulk: users, rulesets, keys, clock and logger are required")
 	}
-	s := &Server{cfg: cfg, deps: deps, streams: make(chan struct{}, cfg.Streams), chunks: make(chan struct{}, cfg.Chunks), pace: pace{share: cfg.Share}}
+	s := &Server{cfg: cfg, deps: deps, streams: make(chan struct{}, cfg.Streams), lanes: make(chan piece)}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/precheck", s.precheck)
@@ -63,12 +62,17 @@ func New(cfg Config, deps Deps) (*Server, error) {
 
 // Start serves on ln, which it then owns, until Stop.
 func (s *Server) Start(ln net.Listener) {
+	for range s.cfg.Lanes {
+		s.serving.Go(s.lane)
+	}
 	s.serving.Go(func() {
 		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			s.deps.Logger.Error("bulk plane stopped accepting", "error", err)
 		}
 	})
 }
+
+var errStopped = errors.New("the bulk plane has stopped")
 
 // Stop closes the listener and cuts the streams: a campaign may take hours, and its sender goes on with another replica from the line that was answered last.
 func (s *Server) Stop(ctx context.Context) error {

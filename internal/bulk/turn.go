@@ -2,63 +2,100 @@ package bulk
 
 import (
 	"context"
-	"runtime"
-	"sync"
 	"time"
 )
 
-// Turn waits for a place among the chunks that are answered at one time, and gives it to the caller until done is called. Between two chunks the requests of apps,
-// which wait for nobody, come first: while there are any, the plane rests after each chunk so long that it takes no more than its share.
-func (s *Server) Turn(ctx context.Context) (done func(), err error) {
-	runtime.Gosched()
+// Turn has work done by a lane: a goroutine on a thread of low priority, of which there are as many as the plane may work on at one time. Between two pieces of work the
+// requests of apps, which wait for nobody, come first: while there are any, a lane rests after each piece so long that it takes no more than its share. It returns
+// when the work is done, or cannot be done any more: with the error of ctx, or errStopped.
+func (s *Server) Turn(ctx context.Context, work func(span time.Duration)) (spent time.Duration, err error) {
+	t := piece{ctx: ctx, work: work, done: make(chan done, 1)}
 	select {
-	case s.chunks <- struct{}{}:
+	case s.lanes <- t:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return 0, ctx.Err()
+	case <-s.base.Done():
+		return 0, errStopped
 	}
-	if err := s.pace.rest(ctx); err != nil {
-		<-s.chunks
-		return nil, err
-	}
-	began := time.Now()
-	return func() {
-		s.pace.worked(began, time.Now(), s.deps.requests())
-		<-s.chunks
-	}, nil
+	d := <-t.done
+	return d.spent, d.err
 }
 
-// quiet is how long no app has asked anything until the plane takes all it can.
-const quiet = 100 * time.Millisecond
+// piece is what a lane is asked to do, and done its answer.
+type piece struct {
+	ctx  context.Context
+	work func(span time.Duration)
+	done chan done
+}
 
-// maxRest bounds one rest, so that a chunk that waited for its store does not stop the plane.
+type done struct {
+	spent time.Duration
+	err   error
+}
+
+// lane works until the plane stops.
+func (s *Server) lane() {
+	defer lowered()()
+	p := pace{share: s.cfg.Share}
+	for {
+		select {
+		case <-s.base.Done():
+			return
+		case t := <-s.lanes:
+			t.done <- s.do(&p, t)
+		}
+	}
+}
+
+func (s *Server) do(p *pace, t piece) (d done) {
+	if d.err = p.rest(t.ctx); d.err != nil {
+		return d
+	}
+	span := quietSlice
+	if p.asked(time.Now(), s.deps.requests()) {
+		span = s.cfg.Slice
+	}
+	before := spentHere()
+	t.work(span)
+	d.spent = spentHere() - before
+	p.worked(time.Now(), d.spent, s.deps.requests())
+	return d
+}
+
+// quiet is how long no app has asked anything until the plane takes all it can, and quietSlice is how long it then works until it looks again.
+const (
+	quiet      = 100 * time.Millisecond
+	quietSlice = 2 * time.Millisecond
+)
+
+// maxRest bounds one rest.
 const maxRest = 50 * time.Millisecond
 
-// pace says when the next chunk may begin.
+// pace says when a lane may go on.
 type pace struct {
-	share float64 // of the time, while apps ask
-
-	mu       sync.Mutex
-	requests uint64    // seen last; guarded by mu
-	asked    time.Time // when it last moved; guarded by mu
-	next     time.Time // guarded by mu
+	share    float64 // of the time, while apps ask
+	requests uint64  // seen last
+	moved    time.Time
+	next     time.Time
 }
 
-// worked notes a chunk and how many requests apps have made by now.
-func (p *pace) worked(began, ended time.Time, requests uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// asked notes how many requests apps have made by now, and reports whether any of them was of late.
+func (p *pace) asked(now time.Time, requests uint64) bool {
 	if requests != p.requests {
-		p.requests, p.asked = requests, ended
+		p.requests, p.moved = requests, now
 	}
-	if ended.Sub(p.asked) < quiet {
-		p.next = ended.Add(min(maxRest, time.Duration(float64(ended.Sub(began))*(1/p.share-1))))
+	return now.Sub(p.moved) < quiet
+}
+
+// worked notes what was spent.
+func (p *pace) worked(now time.Time, spent time.Duration, requests uint64) {
+	if p.asked(now, requests) {
+		p.next = now.Add(min(maxRest, time.Duration(float64(spent)*(1/p.share-1))))
 	}
 }
 
 func (p *pace) rest(ctx context.Context) error {
-	p.mu.Lock()
 	wait := time.Until(p.next)
-	p.mu.Unlock()
 	if wait <= 0 {
 		return ctx.Err()
 	}

@@ -49,13 +49,10 @@ func ParseRequest(body []byte) (*Request, *problem.Problem) {
 	if err := strictjson.Unmarshal(body, r); err != nil {
 		return nil, strictjson.Explain(err)
 	}
+	if p := r.Target(); p != nil {
+		return nil, p
+	}
 	switch {
-	case r.Promotion == "":
-		return nil, problem.New("missing_field", "name the promotion").At("promotion")
-	case r.Channel == "":
-		return nil, problem.New("missing_field", "name the channel").At("channel")
-	case !slices.Contains(profile.Channels, r.Channel):
-		return nil, problem.New("invalid_value", "there is no such channel").At("channel")
 	case r.UserIDs != nil && r.Users != nil:
 		return nil, problem.New("invalid_value", "name the users in userIds, or with reservations in users").At("users")
 	case r.size() == 0:
@@ -66,6 +63,19 @@ func ParseRequest(body []byte) (*Request, *problem.Problem) {
 		return nil, problem.New("too_many_users", "at most %d users", MaxUsers).At("userIds")
 	}
 	return r, nil
+}
+
+// Target checks what is to be sent and how, whoever is asked about.
+func (r *Request) Target() *problem.Problem {
+	switch {
+	case r.Promotion == "":
+		return problem.New("missing_field", "name the promotion").At("promotion")
+	case r.Channel == "":
+		return problem.New("missing_field", "name the channel").At("channel")
+	case !slices.Contains(profile.Channels, r.Channel):
+		return problem.New("invalid_value", "there is no such channel").At("channel")
+	}
+	return nil
 }
 
 func (r *Request) size() int { return len(r.UserIDs) + len(r.Users) }

@@ -55,11 +55,11 @@ func Reserve(ctx context.Context, job *Job, asks []Ask, yield func(*Line) error)
 		if err := ctx.Err(); err != nil {
 			return r.sum, err
 		}
-		r.begin()
+		r.asked = r.asked[:0]
 		for i := range asks[:n] {
-			r.ask(Line{UserID: asks[i].UserID, Reserve: asks[i].Reserve})
+			r.asked = append(r.asked, Line{UserID: asks[i].UserID, Reserve: asks[i].Reserve})
 		}
-		if err := r.turn(ctx); err != nil {
+		if err := r.turns(ctx); err != nil {
 			return r.sum, err
 		}
 		asks = asks[n:]
@@ -67,7 +67,7 @@ func Reserve(ctx context.Context, job *Job, asks []Ask, yield func(*Line) error)
 	return r.sum, nil
 }
 
-// reserve books the sends of the chunk's eligible users who ask for it. What was eligible by the snapshot alone is so only if its slot is granted.
+// reserve books the sends of the slice's eligible users who ask for it. What was eligible by the snapshot alone is so only if its slot is granted.
 func (r *run) reserve(ctx context.Context) error {
 	r.claims, r.claimed = r.claims[:0], r.claimed[:0]
 	for i := range r.lines {

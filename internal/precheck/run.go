@@ -12,7 +12,7 @@ import (
 	"eligibility/internal/rules"
 )
 
-// ChunkUsers is how many users are read at once: a chunk is the unit of memory, of reading and of yielding to requests of apps.
+// ChunkUsers is how many users are held at once: a chunk is the unit of memory and of sending. A stream reads and answers it in slices.
 const ChunkUsers = 256
 
 // CodeUserID is the fault of an id that cannot name a user.
@@ -32,12 +32,12 @@ type Job struct {
 	Book      reserve.Book  // where sends are reserved; needed for lines that ask for it
 	Clock     *hlc.Estimate // the database's clock
 
-	// Withdrawn, when not nil, is asked before each chunk: a reason other than "" is the answer for all of it. Rules are pinned for a whole run; a
+	// Withdrawn, when not nil, is asked before each slice: a reason other than "" is the answer for all of it. Rules are pinned for a whole run; a
 	// pause is not, for it is how somebody stops a send.
 	Withdrawn func() rules.Reason
 
-	// Turn, when not nil, is waited for before each chunk is read and answered: it shares a processor among campaigns. done gives it back.
-	Turn func(ctx context.Context) (done func(), err error)
+	// Turn, when not nil, has each slice of a chunk read and answered, yield included: it shares a processor among campaigns.
+	Turn Turn
 }
 
 // Line is the answer for one user.
@@ -82,10 +82,15 @@ type run struct {
 	job   *Job
 	yield func(*Line) error
 	seen  map[string]struct{} // nil: ids are answered as often as they come
+	asked []Line // of a chunk
 	keys  []profile.Key
 	reads []cache.Read
-	lines []Line
+	lines []Line // of a slice of it
+	slice Slice
 	sum   Summary
+
+	withdrawn rules.Reason // for all of the slice; "" for nothing
+	now       int64        // of the slice: wall nanoseconds
 
 	claims  []reserve.Claim
 	claimed []*Line       // of lines, those of claims
@@ -96,19 +101,36 @@ func (r *run) chunk(ctx context.Context, ids []string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r.begin()
+	r.asked = r.asked[:0]
 	for _, id := range ids {
 		if _, again := r.seen[id]; again {
 			continue
 		}
 		r.seen[id] = struct{}{}
-		r.ask(Line{UserID: id})
+		r.asked = append(r.asked, Line{UserID: id})
 	}
-	return r.turn(ctx)
+	return r.turns(ctx)
 }
 
-// begin starts a chunk, ask adds a user to it, and end answers it.
-func (r *run) begin() { r.keys, r.lines = r.keys[:0], r.lines[:0] }
+// turns answers what is asked.
+func (r *run) turns(ctx context.Context) error {
+	for rest := r.asked; len(rest) > 0; {
+		n, err := r.turn(ctx, rest)
+		if err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// begin starts a chunk or a slice of one, ask adds a user to it, and end answers it.
+func (r *run) begin() {
+	r.keys, r.lines, r.withdrawn = r.keys[:0], r.lines[:0], ""
+	if r.job.Withdrawn != nil {
+		r.withdrawn = r.job.Withdrawn()
+	}
+}
 
 func (r *run) ask(line Line) {
 	line.RetryAt = rules.Forever
@@ -121,10 +143,7 @@ func (r *run) ask(line Line) {
 	case r.job.Promotion == nil:
 		line.Reason = rules.ReasonQuarantined
 	default:
-		if r.job.Withdrawn != nil {
-			line.Reason = r.job.Withdrawn()
-		}
-		if line.Reason == "" {
+		if line.Reason = r.withdrawn; line.Reason == "" {
 			r.keys = append(r.keys, profile.Key{Project: r.job.Ruleset.Project, User: line.UserID})
 		}
 	}
@@ -156,6 +175,7 @@ func (r *run) read(ctx context.Context) error {
 // answer completes the lines of a chunk, whose readable users stand in keys and reads in the same order, and yields them.
 func (r *run) answer(ctx context.Context) error {
 	next := 0
+	r.now = r.job.Clock.Now().Wall
 	for i := range r.lines {
 		line := &r.lines[i]
 		if line.Fault == "" && line.Reason == "" {
@@ -181,7 +201,7 @@ func (r *run) decide(line *Line, read *cache.Read) {
 	if r.sum.OldestAsOf.IsZero() || read.TrueAt.Before(r.sum.OldestAsOf) {
 		r.sum.OldestAsOf = read.TrueAt
 	}
-	request := engine.Request{Channel: r.job.Channel, Now: max(r.job.Clock.Now().Wall, read.Snapshot.AsOf.Wall)}
+	request := engine.Request{Channel: r.job.Channel, Now: max(r.now, read.Snapshot.AsOf.Wall)}
 	outcome := engine.Check(r.job.Ruleset, read.Snapshot, &request, r.job.Promotion)
 	line.Eligible, line.Reason, line.Warning = outcome.Eligible, outcome.Reason, outcome.Warning
 	if !outcome.Eligible {

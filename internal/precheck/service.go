@@ -29,11 +29,11 @@ type ServiceDeps struct {
 	Rulesets Rulesets
 	Keys     access.Keys
 	Clock    *hlc.Estimate // the database's clock
-	Turn     func(ctx context.Context) (done func(), err error)
+	Turn     Turn
 	Logger   *slog.Logger
 }
 
-// Service answers requests that come as messages, under the limits of bulk work: each chunk waits for its turn, users who are not cached are read in batches and stay out of the
+// Service answers requests that come as messages, under the limits of bulk work: each slice waits for its turn, users who are not cached are read in batches and stay out of the
 // cache. How many requests may wait, and what becomes of those beyond, is for whoever takes them in. It is safe for concurrent use.
 type Service struct {
 	deps  ServiceDeps
@@ -81,8 +81,11 @@ func (s *Service) Answer(ctx context.Context, project string, body []byte, room 
 		return nil, p
 	}
 	job := Job{
-		Ruleset: rs, Promotion: promotion, Channel: request.Channel, Users: s.deps.Users, Book: s.deps.Book, Clock: s.deps.Clock, Turn: s.turn,
+		Ruleset: rs, Promotion: promotion, Channel: request.Channel, Users: s.deps.Users, Book: s.deps.Book, Clock: s.deps.Clock,
 		Withdrawn: func() rules.Reason { return Withdrawn(s.deps.Rulesets.Load(project), request.Promotion) },
+	}
+	if s.deps.Turn != nil {
+		job.Turn = s.turn
 	}
 	answer, sum, err := request.Append(ctx, nil, &job)
 	if err != nil {
@@ -96,14 +99,11 @@ func (s *Service) Answer(ctx context.Context, project string, body []byte, room 
 // errTurn marks a turn that did not come in time.
 var errTurn = errors.New("wait for a turn")
 
-func (s *Service) turn(ctx context.Context) (done func(), err error) {
-	if s.deps.Turn == nil {
-		return func() {}, nil
-	}
-	if done, err = s.deps.Turn(ctx); err != nil {
+func (s *Service) turn(ctx context.Context, work func(time.Duration)) (spent time.Duration, err error) {
+	if spent, err = s.deps.Turn(ctx, work); err != nil {
 		err = fmt.Errorf("%w: %w", errTurn, err)
 	}
-	return done, err
+	return spent, err
 }
 
 // explain turns an error from behind the service into what the caller is told. What it does not know is our fault and logged.

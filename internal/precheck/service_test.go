@@ -23,7 +23,7 @@ func (k keys) Lookup(key []byte) (*access.Entry, bool) {
 }
 
 // newService answers for the crowd under the rules of newJob, and takes the turns that turn gives.
-func newService(t *testing.T, turn func(context.Context) (func(), error)) (*Service, *crowd, *rules.Live) {
+func newService(t *testing.T, turn Turn) (*Service, *crowd, *rules.Live) {
 	t.Helper()
 	cfg := embedded.Defaults("")
 	cfg.InMemory = true
@@ -58,7 +58,12 @@ func TestAServiceNeedsItsParts(t *testing.T) {
 
 func TestAServiceExplainsWhatItsPartsFailWith(t *testing.T) {
 	var turn error
-	s, users, live := newService(t, func(context.Context) (func(), error) { return func() {}, turn })
+	s, users, live := newService(t, func(_ context.Context, work func(time.Duration)) (time.Duration, error) {
+		if turn == nil {
+			work(time.Hour)
+		}
+		return 0, turn
+	})
 	if project, p := s.Project([]byte("s")); p != nil || project != "shop" {
 		t.Errorf("%s %v", project, p)
 	}
@@ -94,9 +99,13 @@ func TestAServiceExplainsWhatItsPartsFailWith(t *testing.T) {
 func TestAPauseIsHeardWhileARequestWaits(t *testing.T) {
 	var live *rules.Live
 	var paused *rules.Ruleset
-	s, _, live := newService(t, func(context.Context) (func(), error) {
-		live.Swap(paused)
-		return func() {}, nil
+	turns := 0
+	s, _, live := newService(t, func(_ context.Context, work func(time.Duration)) (time.Duration, error) {
+		if turns++; turns == 2 {
+			live.Swap(paused)
+		}
+		work(time.Hour)
+		return 0, nil
 	})
 	german := rules.Promotion{ID: "german", Name: "n", Rule: "user.country == 'DE'", Channels: []string{"push"}}
 	german.Content.Title = "t"

@@ -1,25 +1,11 @@
 package precheck
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"io"
+	"time"
 
 	"eligibility/internal/rules"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-)
-
-// MaxLineBytes bounds one line of a stream: an id of 256 bytes, every one of them escaped, fits many times.
-const MaxLineBytes = 8 << 10
-
-// Faults of a line of a stream. The line is answered with it, and the stream goes on.
-const (
-	CodeLine     = "invalid_json"  // not {"userId":"…"}
-	CodeLineSize = "line_too_long" // above MaxLineBytes
 )
 
 // Stream answers every line {"userId":"…"} of in, with or without a reservation, in its order, by calling yield for each line and flush after each chunk. It holds one chunk and the next,
@@ -31,91 +17,53 @@ func Stream(ctx context.Context, job *Job, in io.Reader, yield func(*Line) error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r := run{job: job, yield: yield, sum: Summary{Reasons: make(map[rules.Reason]int), RulesVersion: job.Ruleset.Version}}
-	lines := make(chan Line, ChunkUsers)
+	s := newScan(in)
 	ended := make(chan error, 1)
 	go func() { // ends with in, or once nobody takes its lines
-		defer close(lines)
-		ended <- scan(ctx, in, lines)
+		defer close(s.full)
+		ended <- s.run(ctx)
 	}()
-	for first := range lines {
-		r.begin()
-		r.ask(first)
-		for waiting := min(len(lines), ChunkUsers-1); waiting > 0; waiting-- {
-			r.ask(<-lines)
-		}
-		err := r.turn(ctx)
-		if err == nil {
-			err = flush()
-		}
-		if err != nil {
-			cancel()
-			for range lines { // lets the reader end
+	waiting := 0 // lines that were answered and not flushed
+	for batch := range s.full {
+		for rest := batch; len(rest) > 0; {
+			n, err := r.turn(ctx, rest)
+			rest, waiting = rest[n:], waiting+n
+			if err == nil && (waiting >= ChunkUsers || len(rest) == 0 && len(s.full) == 0) {
+				waiting, err = 0, flush()
 			}
-			return r.sum, err
+			if err != nil {
+				cancel()
+				for range s.full { // lets the reader end
+				}
+				return r.sum, err
+			}
 		}
+		s.empty <- batch[:0]
 	}
 	return r.sum, <-ended
 }
 
-// turn answers a chunk when it is its turn.
-func (r *run) turn(ctx context.Context) error {
-	if r.job.Turn != nil {
-		done, err := r.job.Turn(ctx)
-		if err != nil {
-			return err
-		}
-		defer done()
+// turn answers as many of the lines as fit a slice when it is its turn, and returns how many these were.
+func (r *run) turn(ctx context.Context, lines []Line) (int, error) {
+	if r.job.Turn == nil {
+		return len(lines), r.answers(ctx, lines)
+	}
+	var failed error
+	spent, err := r.job.Turn(ctx, func(span time.Duration) {
+		lines = lines[:min(len(lines), r.slice.Users(span))]
+		failed = r.answers(ctx, lines)
+	})
+	if err != nil {
+		return 0, err
+	}
+	r.slice.Took(len(lines), spent)
+	return len(lines), failed
+}
+
+func (r *run) answers(ctx context.Context, lines []Line) error {
+	r.begin()
+	for i := range lines {
+		r.ask(lines[i])
 	}
 	return r.end(ctx)
-}
-
-// scan sends each line that is not blank.
-func scan(ctx context.Context, in io.Reader, lines chan<- Line) error {
-	reader := bufio.NewReaderSize(in, MaxLineBytes)
-	for number := int64(1); ; number++ {
-		text, err := reader.ReadSlice('\n')
-		line := Line{Number: number}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			line.Fault = CodeLineSize
-			for errors.Is(err, bufio.ErrBufferFull) {
-				_, err = reader.ReadSlice('\n')
-			}
-		default:
-			text = bytes.TrimSpace(text)
-			line.UserID, line.Reserve, line.Fault = parse(text)
-		}
-		if len(text) > 0 {
-			select {
-			case lines <- line:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		}
-	}
-}
-
-// parse reads {"userId":"…","reserve":{…}}; other members are what the sender keeps for himself.
-func parse(text []byte) (user string, ask *Reservation, fault string) {
-	var line struct {
-		UserID  *string        `json:"userId"`
-		Reserve jsontext.Value `json:"reserve"`
-	}
-	if json.Unmarshal(text, &line) != nil || line.UserID == nil {
-		return "", nil, CodeLine
-	}
-	if len(line.Reserve) == 0 || string(line.Reserve) == "null" {
-		return *line.UserID, nil, ""
-	}
-	ask = new(Reservation)
-	if json.Unmarshal(line.Reserve, ask, json.RejectUnknownMembers(true)) != nil {
-		return *line.UserID, nil, CodeReservation
-	}
-	return *line.UserID, ask, ""
 }

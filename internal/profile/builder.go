@@ -29,6 +29,7 @@ type Builder struct {
 	events  [][]uint64
 	data    []byte // what Build puts together
 	pairs   []pair
+	digits  []byte // scratch of scalar
 }
 
 type pendingEvent struct {
@@ -139,7 +140,7 @@ func (b *Builder) attribute(attr *Attribute, v *fastjson.Value) {
 	ok := false
 	switch attr.Type.Shape {
 	case Scalar:
-		bits, ok = scalar(attr.Type.Kind, v, b.intern)
+		bits, ok = scalar(attr.Type.Kind, v, b.intern, &b.digits)
 	case List:
 		bits, ok = b.list(attr.Type.Kind, v)
 	case Map:
@@ -159,7 +160,7 @@ func (b *Builder) list(kind Kind, v *fastjson.Value) (uint64, bool) {
 	}
 	from := len(b.items)
 	for _, item := range values {
-		bits, ok := scalar(kind, item, b.intern)
+		bits, ok := scalar(kind, item, b.intern, &b.digits)
 		if !ok {
 			b.items = b.items[:from]
 			return 0, false
@@ -177,7 +178,7 @@ func (b *Builder) dict(kind Kind, v *fastjson.Value) (uint64, bool) {
 	b.pairs = b.pairs[:0]
 	ok := true
 	object.Visit(func(name []byte, item *fastjson.Value) {
-		bits, fits := scalar(kind, item, b.intern)
+		bits, fits := scalar(kind, item, b.intern, &b.digits)
 		ok = ok && fits
 		b.pairs = append(b.pairs, pair{key: string(name), k: b.intern(name), v: bits})
 	})
@@ -230,7 +231,7 @@ func (b *Builder) Event(name string, at int64, properties []byte) {
 	for i := range typ.Properties {
 		p := &typ.Properties[i]
 		if item := v.Get(p.Name); item != nil {
-			if bits, ok := scalar(p.Type.Kind, item, b.intern); ok {
+			if bits, ok := scalar(p.Type.Kind, item, b.intern, &b.digits); ok {
 				b.words[from] |= 1 << p.Slot
 				b.words[from+1+p.Slot] = bits
 			}

@@ -26,7 +26,7 @@ const (
 )
 
 // scalar decodes v as kind into 64 bits; strings are handed to intern, which returns theirs. ok is false when v is not of the kind.
-func scalar(kind Kind, v *fastjson.Value, intern func([]byte) uint64) (bits uint64, ok bool) {
+func scalar(kind Kind, v *fastjson.Value, intern func([]byte) uint64, digits *[]byte) (bits uint64, ok bool) {
 	switch kind {
 	case Bool:
 		b, err := v.Bool()
@@ -45,7 +45,8 @@ func scalar(kind Kind, v *fastjson.Value, intern func([]byte) uint64) (bits uint
 			return 0, false
 		}
 		// fastjson's own number parser is inexact beyond 15 digits; strconv is the law here.
-		f, err := strconv.ParseFloat(string(v.MarshalTo(nil)), 64)
+		*digits = v.MarshalTo((*digits)[:0])
+		f, err := strconv.ParseFloat(string(*digits), 64)
 		if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
 			return 0, false
 		}
@@ -97,12 +98,12 @@ func (t Type) CheckJSON(v *fastjson.Value) error {
 	fits := true
 	switch t.Shape {
 	case Scalar:
-		_, fits = scalar(t.Kind, v, noIntern)
+		_, fits = scalar(t.Kind, v, noIntern, new([]byte))
 	case List:
 		items, err := v.Array()
 		fits = err == nil
 		for _, item := range items {
-			_, ok := scalar(t.Kind, item, noIntern)
+			_, ok := scalar(t.Kind, item, noIntern, new([]byte))
 			fits = fits && ok
 		}
 	case Map:
@@ -110,7 +111,7 @@ func (t Type) CheckJSON(v *fastjson.Value) error {
 		fits = err == nil
 		if fits {
 			object.Visit(func(_ []byte, item *fastjson.Value) {
-				_, ok := scalar(t.Kind, item, noIntern)
+				_, ok := scalar(t.Kind, item, noIntern, new([]byte))
 				fits = fits && ok
 			})
 		}
@@ -132,7 +133,7 @@ func InferType(v *fastjson.Value) string {
 		}
 		return Double.String()
 	case fastjson.TypeString:
-		if _, ok := scalar(Timestamp, v, noIntern); ok {
+		if _, ok := scalar(Timestamp, v, noIntern, new([]byte)); ok {
 			return Timestamp.String()
 		}
 		return String.String()

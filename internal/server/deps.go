@@ -9,6 +9,7 @@ import (
 	"eligibility/internal/cache"
 	"eligibility/internal/events"
 	"eligibility/internal/hlc"
+	"eligibility/internal/precheck"
 	"eligibility/internal/profile"
 	"eligibility/internal/reserve"
 	"eligibility/internal/rules"
@@ -56,7 +57,7 @@ type Fields interface {
 	CreateFields(ctx context.Context, a rules.Actor, project string, fields map[string]profile.Type) (*profile.Schema, []string, error)
 }
 
-// Deps is what the plane works with. All are required but for the Watcher and Fields.
+// Deps is what the plane works with. All are required but for the Watcher, Fields and Turn.
 type Deps struct {
 	Users    Users
 	Rulesets Rulesets
@@ -70,6 +71,7 @@ type Deps struct {
 	Tickets  Tickets
 	Watcher  Watcher       // nil: nobody is watched
 	Fields   Fields        // nil: data fields that nobody declared are observed only
+	Turn     precheck.Turn // nil: lists of users wait for nobody
 	Clock    *hlc.Estimate // the database's clock
 	Logger   *slog.Logger
 }

@@ -88,14 +88,15 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 	if st.route == RouteStream {
 		return s.openStream(ctx, st, query)
 	}
-	if len(query) > 0 && st.call == nil {
+	lines := st.route == RoutePrecheck && isLines(&ctx.Request.Header)
+	if len(query) > 0 && st.call == nil && !lines {
 		return problem.New("invalid_parameter", "this call takes no query parameters")
 	}
 	if p := s.authenticate(ctx, st); p != nil {
 		return p
 	}
 	if ctx.IsPost() || ctx.IsPut() {
-		if p := checkHead(&ctx.Request.Header); p != nil {
+		if p := checkHead(&ctx.Request.Header, lines); p != nil {
 			return p
 		}
 	}
@@ -108,6 +109,9 @@ func (s *Server) dispatch(ctx *fasthttp.RequestCtx, st *state) *problem.Problem 
 	case RouteEngagement:
 		return s.engagement(ctx, st)
 	case RoutePrecheck:
+		if lines {
+			return s.precheckLines(ctx, st, query)
+		}
 		return s.precheck(ctx, st)
 	case RouteConfirm, RouteRelease:
 		return s.settle(ctx, st)
@@ -138,16 +142,21 @@ func strictLines(raw []byte) bool {
 	}
 }
 
-// checkHead refuses bodies that are not plain JSON before anything looks at them.
-func checkHead(h *fasthttp.RequestHeader) *problem.Problem {
+// checkHead refuses bodies that are not plain JSON, or lines of it, before anything looks at them.
+func checkHead(h *fasthttp.RequestHeader, lines bool) *problem.Problem {
 	if encoding := h.ContentEncoding(); len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")) {
 		return problem.New("unsupported_encoding", "send the body uncompressed")
 	}
-	media, _, _ := bytes.Cut(h.ContentType(), []byte(";"))
-	if !bytes.EqualFold(bytes.TrimSpace(media), []byte(contentJSON)) {
+	if !lines && !isMedia(h, contentJSON) {
 		return problem.New("unsupported_media_type", "send Content-Type: application/json")
 	}
 	return nil
+}
+
+// isMedia reports whether the body is said to be of the type, whatever its parameters.
+func isMedia(h *fasthttp.RequestHeader, want string) bool {
+	media, _, _ := bytes.Cut(h.ContentType(), []byte(";"))
+	return bytes.EqualFold(bytes.TrimSpace(media), []byte(want))
 }
 
 // fault answers with a problem.

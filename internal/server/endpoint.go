@@ -11,6 +11,7 @@ type Endpoint struct {
 	Method string
 	Path   string        // {name} stands for a part that varies
 	Kinds  []access.Kind // of the keys that it takes
+	Query  []string      // parameters
 }
 
 // routePaths is where find finds each route.
@@ -30,8 +31,12 @@ func Endpoints() []Endpoint {
 				kinds = append(kinds, kind)
 			}
 		}
+		var query []string
+		if route == RoutePrecheck {
+			query = []string{"channel", "promotion"} // of a stream
+		}
 		for method := range strings.SplitSeq(route.allow(), ", ") {
-			all = append(all, Endpoint{Method: method, Path: routePaths[route], Kinds: kinds})
+			all = append(all, Endpoint{Method: method, Path: routePaths[route], Kinds: kinds, Query: query})
 		}
 	}
 	return all

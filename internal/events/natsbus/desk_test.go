@@ -82,21 +82,21 @@ func newDesk(t testing.TB, gated bool) *desk {
 }
 
 // turn tells the test and waits for it, where it wants so.
-func (d *desk) turn(ctx context.Context) (func(), error) {
-	if d.enter == nil {
-		return func() {}, nil
+func (d *desk) turn(ctx context.Context, work func(time.Duration)) (time.Duration, error) {
+	if d.enter != nil {
+		select {
+		case d.enter <- struct{}{}:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+		select {
+		case <-d.leave:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
 	}
-	select {
-	case d.enter <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	select {
-	case <-d.leave:
-		return func() {}, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	work(time.Hour)
+	return 0, nil
 }
 
 func (d *desk) project(t testing.TB, db *store.Store, live *rules.Live, project, promotion string) {

@@ -27,6 +27,8 @@ type town struct {
 	live *rules.Live
 	gate chan struct{} // nil, or a page is read for each value
 
+	ranges int // that the inhabitants are split into; 0: one
+
 	publisher audience.Publisher // nil: the bus
 }
 
@@ -74,7 +76,10 @@ func (w *town) UserIDs(ctx context.Context, project, after string, limit int) ([
 func (w *town) manager(b *Bus, edit ...func(*audience.Config)) *audience.Manager {
 	w.t.Helper()
 	cfg := audience.Defaults(w.dir)
-	cfg.PageUsers, cfg.Checkpoint = 64, time.Nanosecond
+	cfg.PageUsers, cfg.Checkpoint, cfg.Ranges = 64, time.Nanosecond, 1
+	if w.ranges > 0 {
+		cfg.PageUsers, cfg.Ranges, cfg.Workers = 16, w.ranges, 3
+	}
 	for _, e := range edit {
 		e(&cfg)
 	}
@@ -82,7 +87,7 @@ func (w *town) manager(b *Bus, edit ...func(*audience.Config)) *audience.Manager
 	if publisher == nil {
 		publisher = b.Results()
 	}
-	m, err := audience.New(cfg, audience.Deps{Users: w, Rulesets: w.live, Clock: &hlc.Estimate{}, Publisher: publisher, Logger: quiet()})
+	m, err := audience.New(cfg, audience.Deps{Users: w, Sampler: w.Store, Rulesets: w.live, Clock: &hlc.Estimate{}, Publisher: publisher, Logger: quiet()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -141,6 +146,9 @@ func (w *town) equal(m *audience.Manager, b *Bus, id string) {
 		w.t.Fatal(err)
 	}
 	defer file.Close()
+	if len(j.Ranges) != max(1, w.ranges) || j.RangesDone() != len(j.Ranges) {
+		w.t.Errorf("the job has %d ranges, want %d: %+v", len(j.Ranges), w.ranges, j.Ranges)
+	}
 	want, err := io.ReadAll(lines)
 	if err != nil {
 		w.t.Fatal(err)
