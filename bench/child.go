@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -60,6 +61,9 @@ func spawnProgram(program, role string, told any) (*child, error) {
 	c.told, c.stdin, c.said = in, json.NewEncoder(in), bufio.NewReader(out)
 	if err := c.tell(told, &c.hello); err != nil {
 		c.end()
+		if c.cmd.ProcessState.ExitCode() == exitNoSQL {
+			return nil, errNoSQL
+		}
 		return nil, fmt.Errorf("start %s%s: %w", program, role, err)
 	}
 	return c, nil
@@ -76,6 +80,8 @@ func (c *child) tell(what, answer any) error {
 	}
 	return json.Unmarshal(line, answer)
 }
+
+var errNoSQL = errors.New("PostgreSQL is not installed")
 
 // end lets the child clear up after itself, and kills it when it takes long.
 func (c *child) end() {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/pprof"
 	"slices"
@@ -28,6 +29,9 @@ type world struct {
 	Rules, Users int
 	CacheBytes   int64
 	Now          time.Time // that users' events lie before; of the start when zero
+	SQL          bool      // on PostgreSQL instead of the embedded store
+
+	url string // of the database, set by the engine itself
 }
 
 // The project of the measurements: three placements that show five messages each, among which the rules are dealt out.
@@ -62,6 +66,13 @@ func engine(told *world, in *json.Decoder) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	if told.SQL {
+		end, err := openSQL(dir, told)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	key, client, err := fill(dir, told)
 	if err != nil {
 		return err
@@ -116,6 +127,10 @@ func config(dir string, told *world) app.Config {
 	cfg.DataDir, cfg.AuditRate, cfg.ClientRate = dir, 0, 0
 	if told.CacheBytes > 0 {
 		cfg.CacheBytes = told.CacheBytes
+	}
+	if told.url != "" {
+		cfg.Store, cfg.CRDBURL, cfg.Relay = "crdb", told.url, true
+		cfg.RootKeyFile, cfg.SecretKeyFile = filepath.Join(dir, "root.key"), filepath.Join(dir, "secret.key")
 	}
 	return cfg
 }

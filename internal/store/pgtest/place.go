@@ -16,8 +16,8 @@ import (
 // user is the database's superuser.
 const user = "postgres"
 
-// errAbsent says what to install.
-var errAbsent = errors.New("PostgreSQL is absent: this test needs initdb and postgres (make test-deps installs them)")
+// ErrAbsent says what to install.
+var ErrAbsent = errors.New("PostgreSQL is absent: this test needs initdb and postgres (make test-deps installs them)")
 
 // find returns the directory of PostgreSQL's programs, the newest version of those installed.
 func find() (string, error) {
@@ -38,7 +38,7 @@ func find() (string, error) {
 			return dir, nil
 		}
 	}
-	return "", errAbsent
+	return "", ErrAbsent
 }
 
 // number is the version in /usr/lib/postgresql/15/bin.

@@ -46,6 +46,18 @@ func Start(tb testing.TB) *Server {
 	return s
 }
 
+// Open starts a server for who is no test, and removes it with Close. ErrAbsent where none is installed.
+func Open() (*Server, error) {
+	bin, err := find()
+	if err != nil {
+		return nil, err
+	}
+	return create(bin)
+}
+
+// Close ends a server of Open and removes its data.
+func (s *Server) Close() { s.remove() }
+
 // absent ends a test that cannot run here.
 func absent(tb testing.TB, err error) {
 	tb.Helper()
@@ -147,11 +159,20 @@ func pause() { <-time.After(10 * time.Millisecond) }
 // Database makes a fresh database and returns its URL; its user may do everything. It is dropped with the server.
 func (s *Server) Database(tb testing.TB) string {
 	tb.Helper()
+	url, err := s.Make()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return url
+}
+
+// Make is Database for who is no test.
+func (s *Server) Make() (url string, err error) {
 	name := fmt.Sprintf("test_%d", s.number.Add(1))
 	if err := s.run("createdb", "-h", "127.0.0.1", "-p", strconv.Itoa(s.port), "-U", user, name); err != nil {
-		tb.Fatalf("make a database: %v", err)
+		return "", fmt.Errorf("make a database: %w", err)
 	}
-	return s.URL(name)
+	return s.URL(name), nil
 }
 
 // URL is the address of the database of this name.
