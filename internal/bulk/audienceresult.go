@@ -32,6 +32,7 @@ type shown struct {
 	Users     int64            `json:"users"`
 	Eligible  int64            `json:"eligible"`
 	Expected  int64            `json:"expected,omitzero"`
+	Ranges    shownRanges      `json:"ranges"`
 	PerSecond float64          `json:"perSecond"`
 	SecsLeft  *int64           `json:"secondsLeft,omitzero"`
 	Reasons   map[string]int64 `json:"reasons"`
@@ -54,6 +55,12 @@ type shownPlace struct {
 	Whole    bool   `json:"whole"` // the summary is there
 }
 
+// shownRanges is how many parts the users are split into, and how many of them are whole.
+type shownRanges struct {
+	Total int `json:"total"`
+	Done  int `json:"done"`
+}
+
 type shownValues struct {
 	Attribute string         `json:"attribute"`
 	Values    []shownValue   `json:"values"` // the most users first
@@ -70,7 +77,7 @@ func shownOf(j *audience.Job) shown {
 	s := shown{
 		ID: j.ID, Promotion: j.Ask.Promotion, Channel: j.Ask.Channel, At: j.Ask.At, State: j.State, Why: j.Why, Created: j.Created, Begins: j.Begins,
 		Users: j.Users, Eligible: j.Eligible, Expected: j.Expected, Reasons: make(map[string]int64, len(j.Reasons)), RulesVersions: j.RulesVersions,
-		OldestAsOf: j.OldestAsOf, NewestAsOf: j.NewestAsOf, Lines: "eligible", ResultBytes: j.Bytes,
+		OldestAsOf: j.OldestAsOf, NewestAsOf: j.NewestAsOf, Lines: "eligible", ResultBytes: j.Bytes, Ranges: shownRanges{Total: len(j.Ranges), Done: j.RangesDone()},
 	}
 	if j.Ask.AllLines {
 		s.Lines = "all"

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -144,6 +145,31 @@ func testUsers(t *testing.T, h Harness) {
 			equal(k.t, "ids", fmt.Sprint(got), fmt.Sprint(ids))
 			page, err := k.s.UserIDs(k.ctx, k.project, "aa", 1)
 			equal(k.t, "after an id that is none", fmt.Sprint(page, err), "[ab] <nil>")
+			// Ranges of ids, as audience jobs cut them: whatever the cut is, those up to it and those behind it are all, once and in order.
+			for _, cut := range ids {
+				var parts []string
+				for _, part := range []struct{ after, to string }{{"", cut}, {cut, ""}} {
+					page, err := k.s.UserIDs(k.ctx, k.project, part.after, 10)
+					if err != nil {
+						k.t.Fatal(err)
+					}
+					for _, id := range page {
+						if part.to == "" || id <= part.to {
+							parts = append(parts, id)
+						}
+					}
+				}
+				equal(k.t, "cut at "+cut, fmt.Sprint(parts), fmt.Sprint(ids))
+			}
+			sample, total, err := k.s.Sample(k.ctx, k.project, 3)
+			if err != nil || total != len(ids) || len(sample) > 3 {
+				k.t.Errorf("a sample of %d from %d: %v", len(sample), total, err)
+			}
+			for _, user := range sample {
+				if !slices.Contains(ids, user.Key.User) {
+					k.t.Errorf("%q is in the sample and not in the list", user.Key.User)
+				}
+			}
 		},
 	})
 }
