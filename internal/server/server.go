@@ -46,8 +46,10 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps.Hints == nil || deps.Streams == nil || deps.Tickets == nil || deps.Clock == nil || deps.Logger == nil {
 		return nil, errors.New("server: every dependency is required")
 	}
-	s := &Server{cfg: cfg, deps: deps, logger: deps.Logger, limiter: access.NewLimiter(cfg.ClientRate), ids: newRequestIDs(), emails: newEmails(),
-		lines: make(chan struct{}, maxLinesAtOnce)}
+	s := &Server{
+		cfg: cfg, deps: deps, logger: deps.Logger, limiter: access.NewLimiter(cfg.ClientRate), ids: newRequestIDs(), emails: newEmails(),
+		lines: make(chan struct{}, maxLinesAtOnce),
+	}
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.states.New = func() any { return &state{} }
 	s.http = &fasthttp.Server{
