@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // niceness of the threads that do bulk work, the greatest there is: the kernel gives the processor to whoever else wants it. Measured, it takes more off the wait
@@ -18,12 +20,12 @@ func lowered() (end func()) {
 	return func() {}                                                          // a goroutine that ends locked takes its thread with it
 }
 
-// spentHere is what the calling thread has used of the processor. Waiting for a store is not among it, nor is waiting for a processor.
+// spentHere is what the calling thread has used of the processor. Waiting for a store is not among it, nor is waiting for a processor. The clock is asked and not
+// getrusage, whose figure of a thread that runs is as old as the kernel's last tick.
 func spentHere() time.Duration {
-	const thread = 1 // RUSAGE_THREAD
-	var used syscall.Rusage
-	if syscall.Getrusage(thread, &used) != nil {
+	var used unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &used) != nil {
 		return 0
 	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	return time.Duration(used.Nano())
 }
