@@ -82,7 +82,7 @@ type run struct {
 	job   *Job
 	yield func(*Line) error
 	seen  map[string]struct{} // nil: ids are answered as often as they come
-	asked []Line // of a chunk
+	asked []Line              // of a chunk
 	keys  []profile.Key
 	reads []cache.Read
 	lines []Line // of a slice of it
