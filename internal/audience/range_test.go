@@ -129,6 +129,36 @@ func TestAFullDiskPausesRangesAndSpoilsNothing(t *testing.T) {
 	}
 }
 
+// TestAJobThatIsResumedBeforeItHasPausedGoesOn: some workers have come to an end by then, in the middle of their ranges.
+func TestAJobThatIsResumedBeforeItHasPausedGoesOn(t *testing.T) {
+	w := newTown(t)
+	w.gate = make(chan struct{})
+	m := w.manager(ranged)
+	j := w.add(m, Ask{AllLines: true})
+	for range 6 {
+		w.gate <- struct{}{}
+	}
+	before := until(t, m, j.ID, func(j Job) bool { return j.Users == 6*8 })
+	if _, err := m.Become("shop", j.ID, Paused); err != nil {
+		t.Fatal(err)
+	}
+	until(t, m, j.ID, func(j Job) bool {
+		select {
+		case w.gate <- struct{}{}:
+		default:
+		}
+		return j.Users > before.Users || j.State == Paused
+	})
+	if _, err := m.Become("shop", j.ID, Queued); err != nil {
+		t.Fatal(err)
+	}
+	close(w.gate)
+	j = until(t, m, j.ID, func(j Job) bool { return j.State == Done || j.State == "" })
+	if got := users(t, m, j.ID); j.State != Done || len(got) != inhabitants || j.Users != inhabitants {
+		t.Errorf("%d lines, %+v", len(got), j)
+	}
+}
+
 // TestAJobFromBeforeRangesGoesOn rewrites a checkpoint as it looked when a job had one place where it goes on.
 func TestAJobFromBeforeRangesGoesOn(t *testing.T) {
 	w := newTown(t)
