@@ -22,11 +22,11 @@ func (c *coding) encode(e *encoding, in *Input) {
 		case a.asked():
 			e.classes[i] = classNone
 		case a.kind == axisMember:
-			e.classes[i] = 0
-			if at := len(e.members); true {
-				if e.members = a.members(in, e.members); len(e.members) > at {
-					e.classes[i] = uint16(at)
-				}
+			at := len(e.members)
+			e.members = a.members(in, e.members)
+			e.classes[i] = noList
+			if len(e.members) > at {
+				e.classes[i] = uint16(at)
 			}
 		default:
 			e.classes[i] = uint16(a.class(in))
