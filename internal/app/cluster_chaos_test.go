@@ -17,7 +17,7 @@ import (
 	"eligibility/internal/chaos"
 )
 
-// chaosLength is how long faults are brought about: 30 s, or ELIGIBILITY_TEST_CHAOS.
+// chaosLength is how long faults are brought about: 45 s, or ELIGIBILITY_TEST_CHAOS.
 func chaosLength(t *testing.T) time.Duration {
 	if text := os.Getenv("ELIGIBILITY_TEST_CHAOS"); text != "" {
 		d, err := time.ParseDuration(text)
@@ -29,7 +29,7 @@ func chaosLength(t *testing.T) time.Duration {
 	if testing.Short() {
 		return 5 * time.Second
 	}
-	return 30 * time.Second
+	return 45 * time.Second
 }
 
 // chaosSeed decides the faults: of the clock, or ELIGIBILITY_TEST_CHAOS_SEED.
