@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // schedules is how many histories a run of the tests plays, and for how long at most; `make soak` plays more, for as long as that takes. The limit of
-// time is for machines that do other work too: with the mutants, the whole is to take a minute and a half.
+// time is for machines that do other work too: with the mutants, the whole takes less than three minutes.
 func schedules(t *testing.T) (n uint64, limit time.Duration) {
 	n, limit = 60_000, 90*time.Second
 	if testing.Short() || race {
