@@ -28,7 +28,7 @@ type Config struct {
 	WindowBytes uint64 // of a compressed body: what decoding it may take of memory
 }
 
-// Defaults leaves half of the processors to everything else, and nineteen twentieths while apps ask, whose p99 suffers from more.
+// Defaults leaves half of the processors to everything else, and while apps ask, whose p99 suffers from more, all but a tenth of a processor for each lane.
 func Defaults() Config {
 	return Config{
 		Streams: 16, Lanes: max(1, runtime.GOMAXPROCS(0)/2), Share: 0.1, Slice: 250 * time.Microsecond,
