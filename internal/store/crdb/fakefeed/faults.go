@@ -8,7 +8,7 @@ import (
 // Faults is what a feed does on purpose. The zero value is a feed without faults. Counts are of the messages of one feed; 0: never.
 type Faults struct {
 	Repeats     float64 // share of rows that are followed by one of the rows before it, a repeat and often an inversion of its key
-	CutAfter    int     // about after so many messages the connection is cut in the middle of one
+	CutAfter    int     // about after so many messages, and the first resolved stamp, the connection is cut in the middle of one: what came before is behind it for good
 	DownAfter   int     // about after so many the server says that it shuts down
 	SilentAfter int     // after so many nothing comes any more, and the connection stays open
 	NullKeyAt   int     // this message, if it is a row, has no key
@@ -30,6 +30,7 @@ type disturbance struct {
 	Faults
 	random    *rand.Rand
 	sent      int
+	resolved  bool // a stamp was sent
 	cut, down int
 	before    []Message
 }
@@ -52,12 +53,13 @@ func (d *disturbance) disturb(m Message) (out []Message, end error) {
 	switch {
 	case d.SilentAfter > 0 && d.sent > d.SilentAfter:
 		return nil, errSilent
-	case d.cut > 0 && d.sent >= d.cut:
+	case d.cut > 0 && d.sent >= d.cut && d.resolved:
 		return []Message{m}, errCut
 	case d.down > 0 && d.sent >= d.down:
 		return nil, Shutdown()
 	}
 	if m.Table == nil {
+		d.resolved = true
 		return []Message{m}, nil
 	}
 	if d.sent == d.NullKeyAt {
