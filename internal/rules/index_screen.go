@@ -13,7 +13,8 @@ func (c *coding) screens(dst []screen, r *Rule) []screen {
 		if !ok {
 			continue
 		}
-		if set := r.formula.project(&c.axes[at]); set != everyClass {
+		a := &c.axes[at]
+		if set := r.formula.project(a); set.size(a.classes()) < a.classes() {
 			dst = append(dst, screen{axis: at, set: set})
 		}
 	}
