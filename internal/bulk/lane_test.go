@@ -67,3 +67,19 @@ func TestATurnThatIsNotWaitedForIsNotTaken(t *testing.T) {
 		t.Errorf("after the stop: %v", err)
 	}
 }
+
+func TestAPanicIsOfWhoAskedForTheTurn(t *testing.T) {
+	p := newPlane(t, func(c *Config) { c.Lanes = 1 })
+	func() {
+		defer func() {
+			if cause := recover(); cause != "broken" {
+				t.Errorf("recovered %v, want what the work panicked with", cause)
+			}
+		}()
+		_, err := p.Turn(t.Context(), func(time.Duration) { panic("broken") })
+		t.Errorf("returned %v", err)
+	}()
+	if _, err := p.Turn(t.Context(), func(time.Duration) {}); err != nil {
+		t.Errorf("the lane does not go on: %v", err)
+	}
+}

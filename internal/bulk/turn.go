@@ -18,6 +18,9 @@ func (s *Server) Turn(ctx context.Context, work func(span time.Duration)) (spent
 		return 0, errStopped
 	}
 	d := <-t.done
+	if d.cause != nil {
+		panic(d.cause) // here, where a server keeps it from ending the process, and not on the lane, where nobody would
+	}
 	return d.spent, d.err
 }
 
@@ -31,6 +34,7 @@ type piece struct {
 type done struct {
 	spent time.Duration
 	err   error
+	cause any // of a panic of the work
 }
 
 // lane works until the plane stops.
@@ -48,6 +52,7 @@ func (s *Server) lane() {
 }
 
 func (s *Server) do(p *pace, t piece) (d done) {
+	defer func() { d.cause = recover() }()
 	if d.err = p.rest(t.ctx); d.err != nil {
 		return d
 	}

@@ -11,7 +11,7 @@ import (
 
 // Config sizes a Cache. Start from Defaults.
 type Config struct {
-	// CacheBytes bounds what the entries hold in memory, counted as snapshot, key, overhead and MemoBytes. Default 256 MiB.
+	// CacheBytes bounds what the entries hold in memory, counted as snapshot, key, overhead, what rules keep beside the snapshot, and MemoBytes. Default 256 MiB.
 	CacheBytes int64
 	// MemoBytes is the fixed allowance that every entry is charged for what its Memo may come to hold. Default 2 KiB.
 	MemoBytes int64

@@ -18,12 +18,15 @@ type entry struct {
 // map, the cost map and the expiry map, at the load that Go's maps usually have).
 const entryOverhead = 352
 
+// derivedBytes is what a reader of the snapshot may keep beside it, in Snapshot.Derived: two bytes for each of some dozens of things that rules ask.
+const derivedBytes = 256
+
 // newEntry wraps a snapshot that may live for maxAge.
 func newEntry(snap *profile.Snapshot, maxAge time.Duration, memoBytes int64) *entry {
 	return &entry{
 		snap:   snap,
 		maxAge: maxAge,
-		cost:   snap.SizeBytes() + entryOverhead + memoBytes,
+		cost:   snap.SizeBytes() + entryOverhead + derivedBytes + memoBytes,
 	}
 }
 

@@ -37,16 +37,21 @@ func BenchmarkSnapshotMemory(b *testing.B) {
 	runtime.KeepAlive(w)
 }
 
-// BenchmarkProperties reads every property of every event of a user, as sums and conditions over events do.
-func BenchmarkProperties(b *testing.B) {
+// crowd is a few users to read.
+func crowd(b *testing.B) (w *workload.Workload, snaps []*profile.Snapshot) {
 	w, err := workload.New(workload.Config{Rules: 1, Users: 64})
 	if err != nil {
 		b.Fatal(err)
 	}
-	var snaps []*profile.Snapshot
 	for i := range w.Users {
 		snaps = append(snaps, w.Snapshot("p", &w.Users[i]))
 	}
+	return w, snaps
+}
+
+// BenchmarkProperties reads every property of every event of a user, as sums and conditions over events do.
+func BenchmarkProperties(b *testing.B) {
+	w, snaps := crowd(b)
 	b.ReportAllocs()
 	sum, i := 0.0, 0
 	for b.Loop() {
@@ -79,14 +84,7 @@ func BenchmarkProperties(b *testing.B) {
 
 // BenchmarkAttributes reads every attribute of a user.
 func BenchmarkAttributes(b *testing.B) {
-	w, err := workload.New(workload.Config{Rules: 1, Users: 64})
-	if err != nil {
-		b.Fatal(err)
-	}
-	var snaps []*profile.Snapshot
-	for i := range w.Users {
-		snaps = append(snaps, w.Snapshot("p", &w.Users[i]))
-	}
+	w, snaps := crowd(b)
 	b.ReportAllocs()
 	sum, i := 0.0, 0
 	for b.Loop() {
