@@ -41,9 +41,10 @@ const (
 // mostCounted is up to which number of events a nodeCount compares; as its high it stands for any number.
 const mostCounted = math.MaxUint8
 
-// lane is what a coding makes of one rule, for the blocks that it comes to stand in: its screens, and the code of what passing them leaves open. It is immutable.
+// lane is what a coding makes of one rule, for the blocks that it comes to stand in: its screens, a clause, and the code of what passing these leaves open. It is immutable.
 type lane struct {
 	screens []screen
+	clause  clause
 	nodes   []node
 	sets    []classSet
 	values  []*formula // of nodeValue
@@ -51,8 +52,9 @@ type lane struct {
 
 func newLane(c *coding, r *Rule) *lane {
 	made := coder{coding: c}
-	made.parts(c.rest(r))
-	return &lane{screens: c.screens(nil, r), nodes: slices.Clip(made.nodes), sets: made.sets, values: made.values}
+	clause, rest := c.takeClause(c.rest(r))
+	made.parts(rest)
+	return &lane{screens: c.screens(nil, r), clause: clause, nodes: slices.Clip(made.nodes), sets: made.sets, values: made.values}
 }
 
 // coder makes the code of one rule.

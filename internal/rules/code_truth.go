@@ -2,53 +2,76 @@ package rules
 
 import "math"
 
+// settled reports whether the rows leave nothing open of a candidate's rule: it holds.
+func (c *code) settled(lane int) bool { return c.starts[lane] == c.starts[lane+1] }
+
 // truth is whether what the rows leave open of a candidate's rule holds, until when, exclusive, passing time alone cannot change that, and whether what was seen to keep it from
 // holding could not be evaluated, as formula.truth has it. s remembers what was asked before for the same question.
 func (c *code) truth(lane int, in *Input, s *Scratch) (holds bool, until int64, failed bool) {
+	least, latest := Forever, unsettled
+	plain := false
 	at, end := c.starts[lane], c.starts[lane+1]
 	for at < end { // what classes settle comes first, and most candidates fail by it
 		n := &c.nodes[at]
-		if !n.timeless {
-			return c.junction(at, end, false, in, s)
+		if n.timeless {
+			if holds, failed := c.timeless(at, s); !holds {
+				return false, Forever, failed && !plain
+			}
+			at += n.size()
+			continue
 		}
-		if holds, failed := c.timeless(at, s); !holds {
-			return false, Forever, failed
-		}
+		holds, until, failed := c.timed(n, at, in, s)
 		at += n.size()
+		if holds {
+			least = min(least, until)
+			continue
+		}
+		plain = plain || !failed
+		if latest = max(latest, until); latest == Forever {
+			break
+		}
 	}
-	return true, Forever, false
+	if latest != unsettled {
+		return false, latest, !plain
+	}
+	return true, least, false
+}
+
+// unsettled is before the end of anything that settles a junction.
+const unsettled = int64(math.MinInt64)
+
+// timed is the truth of a node that time may change.
+func (c *code) timed(n *node, at int32, in *Input, s *Scratch) (holds bool, until int64, failed bool) {
+	switch n.kind {
+	case nodeCount:
+		return n.counts(in, s)
+	case nodeValue:
+		v := &c.values.list[n.at]
+		value, until := c.values.ask(v, in, s)
+		return value.is(v.want), until, value == isError
+	default:
+		return c.junction(at+1, at+int32(n.at), n.kind == nodeOr, in, s)
+	}
 }
 
 // junction is the truth of the nodes from at to end, joined by OR when decisive is set and else by AND.
 func (c *code) junction(at, end int32, decisive bool, in *Input, s *Scratch) (holds bool, until int64, failed bool) {
-	least, latest := Forever, int64(math.MinInt64)
-	settled, plain := false, false
+	least, latest := Forever, unsettled
+	plain := false
 	for at < end {
 		n := &c.nodes[at]
 		var holds, failed bool
+		until := Forever
 		if n.timeless {
-			holds, failed = c.timeless(at, s)
-			if holds == decisive {
+			if holds, failed = c.timeless(at, s); holds == decisive {
 				return decisive, Forever, !decisive && failed && !plain
 			}
-			until = Forever
 		} else {
-			switch n.kind {
-			case nodeCount:
-				holds, until, failed = n.counts(in, s)
-			case nodeValue:
-				v := &c.values.list[n.at]
-				var value outcome
-				value, until = c.values.ask(v, in, s)
-				holds, failed = value.is(v.want), value == isError
-			default:
-				holds, until, failed = c.junction(at+1, at+int32(n.at), n.kind == nodeOr, in, s)
-			}
+			holds, until, failed = c.timed(n, at, in, s)
 		}
 		at += n.size()
 		plain = plain || !holds && !failed
 		if holds == decisive {
-			settled = true
 			if latest = max(latest, until); latest == Forever {
 				break
 			}
@@ -56,7 +79,7 @@ func (c *code) junction(at, end int32, decisive bool, in *Input, s *Scratch) (ho
 		}
 		least = min(least, until)
 	}
-	if settled {
+	if latest != unsettled {
 		return decisive, latest, !decisive && !plain
 	}
 	return !decisive, least, decisive && !plain

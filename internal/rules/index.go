@@ -7,7 +7,7 @@ import (
 
 // index finds, among the ranked candidates of a placement, those that may hold for a user. It is immutable.
 //
-// Candidates lie in blocks of at most 256, in their order, so that a block's candidates are the bits of a row of four words. For every axis that a rule of the block can be
+// Candidates lie in blocks of at most 512, in their order, so that a block's candidates are the bits of a row of eight words. For every axis that a rule of the block can be
 // screened on, the block has rows of the candidates that may hold for the classes of users. The rows of the user's classes, ANDed, are the
 // candidates to look at. Groups do the same for 64 blocks at a time. A candidate that the rows leave out does not hold for the user now or at any later
 // time, since no axis depends on time: what was skipped has no edge.
@@ -197,7 +197,11 @@ func (w *Walk) Next() (int, Standing, bool) {
 		if !ok {
 			return 0, Standing{}, false
 		}
-		holds, until, failed := w.at.code.truth(i-w.base, w.in, w.s)
+		lane := i - w.base
+		if w.at.code.settled(lane) {
+			return i, Standing{True: true, Until: Forever}, true
+		}
+		holds, until, failed := w.at.code.truth(lane, w.in, w.s)
 		if holds || failed || until != Forever {
 			return i, Standing{True: holds, Failed: failed, Until: until}, true
 		}

@@ -1,13 +1,27 @@
 package rules
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
-// encoding is what a coding makes of a user: his class on every axis. It is kept beside the snapshot, since it says the same until the coding grows.
+// encoding is what a coding makes of a user: his class on every axis, which says the same until the coding grows, and where windows begin and end among his events,
+// which says the same for a while. It is kept beside the snapshot.
 type encoding struct {
 	coding  *coding
-	classes []uint16 // by axis; of an axisMember, where its classes begin in members; none of what the request decides
-	members []uint8  // 0, for what is not a list; then of each list how many classes, and these
+	classes []uint16     // by axis; of an axisMember, where its classes begin in members; none of what the request decides
+	members []uint8      // 0, for what is not a list; then of each list how many classes, and these
+	windows []windowSpan // by place in the coding, of the first keptWindows
+	at, end int64        // windows are those of any instant in [at, end)
 }
+
+// windowSpan is the events in a window, among those of their type: from the one, up to the other. Where there are too many for that, to is unkept.
+type windowSpan struct{ from, to uint8 }
+
+const (
+	keptWindows = 64
+	unkept      = math.MaxUint8
+)
 
 // met is beside a snapshot that was encoded once: most users of a stream never come again, and need no memory for it.
 var met = &encoding{}
@@ -42,7 +56,7 @@ func (rs *Ruleset) Encode(in *Input, s *Scratch) {
 		return
 	}
 	e := c.encoded(in, s)
-	s.classes, s.members = append(s.classes[:0], e.classes...), e.members
+	s.classes, s.members, s.spans = append(s.classes[:0], e.classes...), e.members, e.windows
 	for _, at := range c.asked {
 		s.classes[at] = uint16(c.axes[at].class(in))
 	}
@@ -52,14 +66,32 @@ func (rs *Ruleset) Encode(in *Input, s *Scratch) {
 func (c *coding) encoded(in *Input, s *Scratch) *encoding {
 	kept, _ := in.Snapshot.Derived.Load().(*encoding)
 	if kept == nil {
-		c.encode(&s.user, in)
+		c.encode(&s.user, in) // windows are looked for when they are asked for
 		in.Snapshot.Derived.Store(met)
 		return &s.user
 	}
 	if kept.coding != c {
 		c.encode(&s.user, in)
 		kept = &encoding{coding: c, classes: slices.Clone(s.user.classes), members: slices.Clone(s.user.members)}
+		kept.look(in)
+		in.Snapshot.Derived.Store(kept)
+	} else if in.Now < kept.at || in.Now >= kept.end {
+		kept = &encoding{coding: c, classes: kept.classes, members: kept.members}
+		kept.look(in)
 		in.Snapshot.Derived.Store(kept)
 	}
 	return kept
+}
+
+// look finds the windows' events at the input's instant.
+func (e *encoding) look(in *Input) {
+	e.at, e.end = in.Now, Forever
+	e.windows = make([]windowSpan, min(len(e.coding.windows), keptWindows))
+	for i := range e.windows {
+		w := &e.coding.windows[i]
+		events := in.Snapshot.Events(w.slot)
+		from, to := events.Window(in.Now, w.window)
+		e.end = min(e.end, windowUntil(events, in.Now, w.window, from, to))
+		e.windows[i] = windowSpan{from: uint8(min(from, unkept)), to: uint8(min(to, unkept))}
+	}
 }

@@ -1,5 +1,7 @@
 package rules
 
+import "slices"
+
 // screen is the classes of one axis in which a rule may hold.
 type screen struct {
 	axis int
@@ -55,6 +57,40 @@ func (f *formula) screened() (lit screened, key axisKey, ok bool) {
 		key, ok = lit.axis(f.want)
 	}
 	return lit, key, ok
+}
+
+// clause is an OR of which each alternative looks at one axis: on each, the classes in which one holds.
+type clause []screen
+
+// takeClause takes the first part out of which a clause can be made. Further ones of a rule are left: few have more, and rows for these cost more than they spare.
+func (c *coding) takeClause(parts []*formula) (taken clause, left []*formula) {
+	for i, part := range parts {
+		if made, ok := c.clause(part); ok {
+			return made, slices.Concat(parts[:i], parts[i+1:])
+		}
+	}
+	return nil, parts
+}
+
+// clause is the formula as a clause, false when classes do not settle it.
+func (c *coding) clause(f *formula) (clause, bool) {
+	if f.op != opOr {
+		return nil, false
+	}
+	var made clause
+	for i := range f.kids {
+		at, exact := c.only(&f.kids[i])
+		if at < 0 || !exact {
+			return nil, false
+		}
+		set := f.kids[i].project(&c.axes[at])
+		if j := slices.IndexFunc(made, func(s screen) bool { return s.axis == at }); j >= 0 {
+			made[j].set = made[j].set.or(set)
+		} else {
+			made = append(made, screen{axis: at, set: set})
+		}
+	}
+	return made, true
 }
 
 // rest is the parts of the rule that passing all its screens does not settle: they hold together exactly when the rule does.

@@ -127,16 +127,15 @@ func (rs *crowdedRuleset) texts(out *IndexSummary) {
 
 // screens counts by which axes promotions are filed, and whom they leave.
 func (rs *crowdedRuleset) screens(out *IndexSummary) {
-	var screens []screen
 	for _, p := range rs.Promotions {
-		screens = rs.coding.screens(screens[:0], p.Rule)
-		for _, s := range screens {
+		filed := newLane(rs.coding, p.Rule)
+		for _, s := range filed.screens {
 			rs.filed[s.axis]++
 		}
-		if len(screens) == 0 {
+		if len(filed.screens) == 0 {
 			out.Unscreened++
 		}
-		rs.rates[p] = rs.crowd.rate(screens)
+		rs.rates[p] = rs.crowd.rate(filed)
 		if out.Sample > 0 {
 			out.Widest = append(out.Widest, IndexedRate{Promotion: p.ID, CandidateRate: rs.rates[p]})
 		}

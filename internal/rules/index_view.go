@@ -44,7 +44,7 @@ type IndexedPromotion struct {
 	Literals   []IndexedLiteral `json:"literals"`
 	Screens    []IndexedScreen  `json:"screens"`
 	Placements []IndexedPlace   `json:"placements"`
-	// Of a sample of the project's users, as shares from 0 to 1: CandidateRate is who passes all screens, for whom the rule is evaluated; TrueRate is who it
+	// Of a sample of the project's users, as shares from 0 to 1: CandidateRate is who passes all screens and the clause, for whom the rest of the rule is evaluated; TrueRate is who it
 	// is true for. What the request decides is taken as met. Both are 0 when Sample is.
 	Sample        int     `json:"sample"`
 	CandidateRate float64 `json:"candidateRate"`
@@ -75,15 +75,15 @@ func (rs *Ruleset) indexed(p *Compiled, found *sample) *IndexedPromotion {
 	for i := range view.Literals {
 		view.Literals[i].Promotions = texts[view.Literals[i].Text]
 	}
-	screens := rs.coding.screens(nil, p.Rule)
+	filed := newLane(rs.coding, p.Rule)
 	crowd := rs.crowd(found, SampleUsers)
-	for _, s := range screens {
+	for _, s := range filed.screens {
 		a := &rs.coding.axes[s.axis]
 		view.Screens = append(view.Screens, IndexedScreen{
-			Axis: rs.axisName(a.axisKey), Kind: a.kind.String(), Open: s.set.size(a.classes()), Classes: a.classes(), PassRate: crowd.rate([]screen{s}),
+			Axis: rs.axisName(a.axisKey), Kind: a.kind.String(), Open: s.set.size(a.classes()), Classes: a.classes(), PassRate: crowd.rate(&lane{screens: []screen{s}}),
 		})
 	}
-	view.Sample, view.CandidateRate = len(crowd.users), crowd.rate(screens)
+	view.Sample, view.CandidateRate = len(crowd.users), crowd.rate(filed)
 	return view
 }
 
@@ -187,22 +187,27 @@ func (rs *Ruleset) crowd(found *sample, most int) crowd {
 	return c
 }
 
-// rate is the share of the users that pass all screens but those that look at the request.
-func (c *crowd) rate(screens []screen) float64 {
+// rate is the share of the users that pass all screens and the clause, but for what these ask of the request.
+func (c *crowd) rate(l *lane) float64 {
 	if len(c.users) == 0 {
 		return 0
 	}
 	n := 0
 	for i := range c.users {
-		if !slices.ContainsFunc(screens, func(s screen) bool { return !c.users[i].passes(s) }) {
+		if c.users[i].passes(l) {
 			n++
 		}
 	}
 	return float64(n) / float64(len(c.users))
 }
 
-// passes reports whether the user passes the screen, as far as it is his to pass.
-func (e *encoding) passes(s screen) bool {
+func (e *encoding) passes(l *lane) bool {
+	return !slices.ContainsFunc(l.screens, func(s screen) bool { return !e.in(s) }) &&
+		(l.clause == nil || slices.ContainsFunc(l.clause, e.in))
+}
+
+// in reports whether the user is in one of the screen's classes, as far as it is his to be.
+func (e *encoding) in(s screen) bool {
 	a, class := &e.coding.axes[s.axis], e.classes[s.axis]
 	switch {
 	case a.asked():

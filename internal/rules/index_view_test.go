@@ -14,7 +14,8 @@ func TestIndexViewSaysWhatTheIndexDoes(t *testing.T) {
 		rs, _ := d.ruleset(60)
 		// What a request decides counts as met: such rules are walked past more often than the view says.
 		ours := slices.DeleteFunc(slices.Clone(rs.Promotions), func(p *Compiled) bool {
-			return slices.ContainsFunc(rs.coding.screens(nil, p.Rule), func(s screen) bool {
+			filed := newLane(rs.coding, p.Rule)
+			return slices.ContainsFunc(append(filed.screens, filed.clause...), func(s screen) bool {
 				from := rs.coding.axes[s.axis].from.from
 				return from == fromRequest || from == fromChannel
 			})

@@ -3,9 +3,10 @@ package rules
 // Scratch is the memory of a decision. The zero value is ready; keep and reuse it. It is for one goroutine at a time.
 type Scratch struct {
 	coding  *coding
-	classes []uint16 // the input's, as in an encoding, with what the request decides
-	members []uint8  // as in an encoding
-	user    encoding // of a user who is met for the first time
+	classes []uint16     // the input's, as in an encoding, with what the request decides
+	members []uint8      // as in an encoding
+	spans   []windowSpan // as in an encoding, or none
+	user    encoding     // of a user who is met for the first time
 	// question numbers what was asked: what is remembered below counts only for its own. 0 is none.
 	question uint64
 	windows  []windowMemo // by place in the coding
@@ -68,7 +69,13 @@ func (s *Scratch) window(at int, in *Input) *windowMemo {
 	if m.question != s.question {
 		w := &s.coding.windows[at]
 		events := in.Snapshot.Events(w.slot)
-		from, to := events.Window(in.Now, w.window)
+		from, to := 0, unkept
+		if at < len(s.spans) {
+			from, to = int(s.spans[at].from), int(s.spans[at].to)
+		}
+		if to == unkept {
+			from, to = events.Window(in.Now, w.window)
+		}
 		since := events.Since()
 		*m = windowMemo{
 			question: s.question, count: uint8(min(to-from, mostCounted)), cut: since > 0 && in.Now-w.window+1 < since,
