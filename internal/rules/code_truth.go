@@ -62,12 +62,16 @@ func (c *code) junction(at, end int32, decisive bool, in *Input, s *Scratch) (ho
 		n := &c.nodes[at]
 		var holds, failed bool
 		until := Forever
-		if n.timeless {
-			if holds, failed = c.timeless(at, s); holds == decisive {
-				return decisive, Forever, !decisive && failed && !plain
-			}
-		} else {
+		switch {
+		case !n.timeless:
 			holds, until, failed = c.timed(n, at, in, s)
+		case n.kind > nodeOr:
+			holds, failed = c.class(n, s)
+		default:
+			holds, failed = c.timeless(at, s)
+		}
+		if n.timeless && holds == decisive {
+			return decisive, Forever, !decisive && failed && !plain
 		}
 		at += n.size()
 		plain = plain || !holds && !failed
