@@ -56,7 +56,9 @@ type command struct {
 // reply is its answer.
 type reply struct {
 	Heap    uint64
-	Applied []time.Duration // from the call of each publication until this process decided by it
+	Applied []time.Duration // from the durable acknowledgement of each publication until this process decided by it
+	// Allocated is the bytes that the process allocated while it published.
+	Allocated uint64
 }
 
 // engine is a replica in this process.
@@ -111,9 +113,13 @@ func engine(told *world, in *json.Decoder) error {
 			}
 		}
 		if c.Publish > 0 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			if r.Applied, err = publish(replica, c); err != nil {
 				return err
 			}
+			runtime.ReadMemStats(&after)
+			r.Allocated = after.TotalAlloc - before.TotalAlloc
 		}
 		if err := out.Encode(r); err != nil {
 			return err
