@@ -38,11 +38,13 @@ type question struct {
 func ours(q *question) (peer, error) {
 	n := len(q.work.Rules)
 	spec := &rules.Spec{Project: "p", Version: 1, Schema: q.work.Schema, Placements: []rules.Placement{{Placement: 1, Name: "home", Limit: n}}}
+	live := make([]rules.LivePromotion, 0, n)
 	for _, r := range q.work.Rules {
-		spec.Promotions = append(spec.Promotions, rules.LivePromotion{Revision: 1, Promotion: &rules.Promotion{
+		live = append(live, rules.LivePromotion{Revision: 1, Promotion: &rules.Promotion{
 			ID: r.ID, Name: r.ID, Rule: r.Text, Content: rules.Content{Title: r.ID}, Placements: []rules.PlacementTarget{{Placement: 1, Priority: r.Priority}},
 		}})
 	}
+	spec.Promotions = rules.NewRoll(live...)
 	rs, err := rules.NewCompiler(720*time.Hour).Compile(spec, nil)
 	if err != nil {
 		return peer{}, err

@@ -33,7 +33,7 @@ func TestPreviewOfADraft(t *testing.T) {
 		ada.text("verdict.rule.root.parts.1.code") != "missing_attribute" {
 		t.Errorf("ada: %s", ada.raw)
 	}
-	if live := p.live.Load("shop"); live == nil || len(live.Promotions) != 1 {
+	if live := p.live.Load("shop"); live == nil || live.Promotions.Len() != 1 {
 		t.Errorf("the preview changed the live ruleset: %+v", live)
 	}
 

@@ -44,7 +44,7 @@ func (s *Server) status(c *call, _ []byte) (answer, error) {
 		Replicas: []replicaView{},
 	}
 	if rs := s.deps.Live.Load(c.project); rs != nil {
-		view.LiveVersion, view.Promotions = rs.Version, len(rs.Promotions)
+		view.LiveVersion, view.Promotions = rs.Version, rs.Promotions.Len()
 		view.Quarantined = append(view.Quarantined, rs.Quarantined...)
 	}
 	view.Degraded = !view.Fresh || len(view.Quarantined) > 0 || view.LiveVersion == 0

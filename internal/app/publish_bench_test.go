@@ -17,7 +17,7 @@ func (r *replica) author(ctx context.Context, n int) {
 	}
 	r.eventually("the promotions are in force", func() bool {
 		rs := r.app.live.Load("shop")
-		return rs != nil && len(rs.Promotions) == n
+		return rs != nil && rs.Promotions.Len() == n
 	})
 }
 

@@ -76,7 +76,7 @@ func (w *town) publish(version uint64, rule string) {
 	w.t.Helper()
 	p := rules.Promotion{ID: "german", Name: "n", Rule: rule, Channels: []string{"push", "embedded"}}
 	p.Content.Title = "t"
-	spec := rules.Spec{Project: "shop", Version: version, Schema: w.schema, Promotions: []rules.LivePromotion{{Promotion: &p, Revision: 1}}}
+	spec := rules.Spec{Project: "shop", Version: version, Schema: w.schema, Promotions: rules.NewRoll(rules.LivePromotion{Promotion: &p, Revision: 1})}
 	rs, err := rules.NewCompiler(profile.DefaultRetention).Compile(&spec, nil)
 	if err != nil {
 		w.t.Fatal(err)

@@ -59,7 +59,7 @@ func newJobs(t *testing.T) *jobs {
 	}
 	german := rules.Promotion{ID: "german", Name: "n", Rule: "user.country == 'DE'", Channels: []string{"push"}}
 	german.Content.Title = "t"
-	spec := rules.Spec{Project: "shop", Version: 1, Schema: schema, Promotions: []rules.LivePromotion{{Promotion: &german, Revision: 1}}}
+	spec := rules.Spec{Project: "shop", Version: 1, Schema: schema, Promotions: rules.NewRoll(rules.LivePromotion{Promotion: &german, Revision: 1})}
 	rs, err := rules.NewCompiler(profile.DefaultRetention).Compile(&spec, nil)
 	if err != nil {
 		t.Fatal(err)

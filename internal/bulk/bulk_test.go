@@ -118,7 +118,7 @@ func (p *plane) publish(version uint64, paused bool) {
 	p.t.Helper()
 	german := rules.Promotion{ID: "german", Name: "n", Rule: "user.country == 'DE'", Channels: []string{"push"}}
 	german.Content.Title = "t"
-	spec := rules.Spec{Project: "shop", Version: version, Schema: p.crowd.schema, Promotions: []rules.LivePromotion{{Promotion: &german, Revision: 1, Paused: paused}}}
+	spec := rules.Spec{Project: "shop", Version: version, Schema: p.crowd.schema, Promotions: rules.NewRoll(rules.LivePromotion{Promotion: &german, Revision: 1, Paused: paused})}
 	rs, err := rules.NewCompiler(profile.DefaultRetention).Compile(&spec, nil)
 	if err != nil {
 		p.t.Fatal(err)

@@ -53,8 +53,8 @@ func TestSeedFillsAnEmptyStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(spec.Promotions) != len(documents) || len(spec.Placements) != len(shop.Placements()) {
-		t.Errorf("in force are %d promotions in %d placements", len(spec.Promotions), len(spec.Placements))
+	if spec.Promotions.Len() != len(documents) || len(spec.Placements) != len(shop.Placements()) {
+		t.Errorf("in force are %d promotions in %d placements", spec.Promotions.Len(), len(spec.Placements))
 	}
 	rs, _ := rules.NewCompiler(0).Compile(spec, nil)
 	if len(rs.Quarantined) > 0 {

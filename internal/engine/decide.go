@@ -68,7 +68,7 @@ func (d *Decision) rank(table *rules.PlacementTable, limit int) {
 		if !ok {
 			return
 		}
-		candidate := &table.Candidates[i]
+		candidate := walk.Candidate(i)
 		eligible, until := says.True, says.Until
 		if !candidate.Plain {
 			eligible, until = d.standing(candidate.Promotion, says)
@@ -86,8 +86,7 @@ func (d *Decision) rank(table *rules.PlacementTable, limit int) {
 // explain looks at every promotion of the placement, with no index in front, and says of each why it is not shown.
 func (d *Decision) explain(id int32, table *rules.PlacementTable, limit int) {
 	shown := 0
-	for i := range table.Candidates {
-		candidate := &table.Candidates[i]
+	for _, candidate := range table.All() {
 		if shown == limit {
 			d.reject(candidate, id, rules.ReasonOutranked, "")
 			continue

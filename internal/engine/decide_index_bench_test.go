@@ -26,11 +26,13 @@ func load(tb testing.TB, c workload.Config, limit int) *loaded {
 		tb.Fatal(err)
 	}
 	spec := &rules.Spec{Project: "p", Version: 1, Schema: w.Schema, Placements: []rules.Placement{{Placement: 1, Name: "home", Limit: limit}}}
+	live := make([]rules.LivePromotion, 0, len(w.Rules))
 	for _, r := range w.Rules {
-		spec.Promotions = append(spec.Promotions, rules.LivePromotion{Revision: 1, Promotion: &rules.Promotion{
+		live = append(live, rules.LivePromotion{Revision: 1, Promotion: &rules.Promotion{
 			ID: r.ID, Name: r.ID, Rule: r.Text, Content: rules.Content{Title: r.ID}, Placements: []rules.PlacementTarget{{Placement: 1, Priority: r.Priority}},
 		}})
 	}
+	spec.Promotions = rules.NewRoll(live...)
 	rs, err := rules.NewCompiler(720*time.Hour).Compile(spec, nil)
 	if err != nil {
 		tb.Fatal(err)
@@ -88,16 +90,19 @@ func BenchmarkPublish(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			l := load(b, workload.Config{Rules: n, Users: 1}, 1)
 			spec := &rules.Spec{Project: "p", Version: 1, Schema: l.rs.Schema, Placements: []rules.Placement{{Placement: 1, Name: "home", Limit: 1}}}
-			for _, c := range l.rs.Promotions {
-				spec.Promotions = append(spec.Promotions, rules.LivePromotion{Revision: 1, Promotion: c.Promotion})
+			var live []rules.LivePromotion
+			for c := range l.rs.Promotions.All() {
+				live = append(live, rules.LivePromotion{Revision: 1, Promotion: c.Promotion})
 			}
+			spec.Promotions = rules.NewRoll(live...)
 			compiler, rs := rules.NewCompiler(720*time.Hour), l.rs
+			b.ReportAllocs()
 			began, i := cpuNanos(b), 0
 			for b.Loop() {
 				i++
-				next := *spec.Promotions[n/2].Promotion
-				next.Rule = spec.Promotions[i%(n/2)].Promotion.Rule
-				spec.Promotions[n/2].Promotion, spec.Promotions[n/2].Revision, spec.Version = &next, i+1, spec.Version+1
+				next := *live[n/2].Promotion
+				next.Rule = live[i%(n/2)].Promotion.Rule
+				spec.Promotions, spec.Version = spec.Promotions.With(rules.LivePromotion{Promotion: &next, Revision: i + 1}), spec.Version+1
 				var err error
 				if rs, err = compiler.Compile(spec, rs); err != nil {
 					b.Fatal(err)

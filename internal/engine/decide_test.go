@@ -30,7 +30,7 @@ func newShop(t testing.TB, promotions ...rules.LivePromotion) *shop {
 		t.Fatal(err)
 	}
 	spec := &rules.Spec{
-		Project: "shop", Version: 7, Schema: schema, Promotions: promotions,
+		Project: "shop", Version: 7, Schema: schema, Promotions: rules.NewRoll(promotions...),
 		Placements: []rules.Placement{{Placement: 101, Name: "home", Limit: 1}, {Placement: 102, Name: "cards", Limit: 2}},
 	}
 	rs, err := rules.NewCompiler(720*time.Hour).Compile(spec, nil)

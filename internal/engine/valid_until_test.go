@@ -47,14 +47,15 @@ func (h *horizons) ruleset(c workload.Config) {
 	spec := &rules.Spec{Project: "p", Schema: w.Schema, Placements: []rules.Placement{
 		{Placement: 1, Name: "home", Limit: 1 + h.IntN(5)}, {Placement: 2, Name: "all", Limit: len(w.Rules)},
 	}}
+	var all []rules.LivePromotion
 	for _, r := range w.Rules {
-		spec.Promotions = append(spec.Promotions, h.promotion(&r, w.Now))
+		all = append(all, h.promotion(&r, w.Now))
 	}
 	// Most of the index is taken over from the rulesets before, as publishes leave it.
-	compiler, all := rules.NewCompiler(720*time.Hour), spec.Promotions
+	compiler := rules.NewCompiler(720 * time.Hour)
 	var rs *rules.Ruleset
 	for n := len(all) - 3; n <= len(all); n++ {
-		spec.Promotions, spec.Version = all[:n], spec.Version+1
+		spec.Promotions, spec.Version = rules.NewRoll(all[:n]...), spec.Version+1
 		if rs, err = compiler.Compile(spec, rs); err != nil || len(rs.Quarantined) > 0 {
 			h.Fatalf("compile: %v, quarantined %+v", err, rs.Quarantined)
 		}
@@ -119,9 +120,9 @@ func (h *horizons) plainly(rs *rules.Ruleset, snap *profile.Snapshot, now int64,
 	for i := range rs.Placements {
 		table, shown := &rs.Placements[i], 0
 		d.Placements = append(d.Placements, Placement{ID: table.Placement.Placement})
-		for j := range table.Candidates {
-			if ok, _ := d.eligible(table.Candidates[j].Promotion); ok && shown < table.Limit {
-				d.messages = append(d.messages, &table.Candidates[j])
+		for _, candidate := range table.All() {
+			if ok, _ := d.eligible(candidate.Promotion); ok && shown < table.Limit {
+				d.messages = append(d.messages, candidate)
 				shown++
 			}
 		}

@@ -161,7 +161,7 @@ func Rulesets(live *rules.Live) Collector {
 		projects, stale, promotions, quarantined := 0, 0, 0, 0
 		for _, rs := range live.Projects() {
 			projects++
-			promotions += len(rs.Promotions)
+			promotions += rs.Promotions.Len()
 			quarantined += len(rs.Quarantined)
 			if !live.Fresh(rs.Project) {
 				stale++

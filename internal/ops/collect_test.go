@@ -47,7 +47,7 @@ func TestCollectorsSayEveryMetricOfTheirRooms(t *testing.T) {
 	}
 	live := &rules.Live{}
 	live.Swap(&rules.Ruleset{
-		Project: "shop", Version: 1, Promotions: []*rules.Compiled{{}, {}},
+		Project: "shop", Version: 1, Promotions: rules.NewRoll(&rules.Compiled{Promotion: &rules.Promotion{ID: "a"}}, &rules.Compiled{Promotion: &rules.Promotion{ID: "b"}}),
 		Quarantined: []rules.Quarantine{{Promotion: "x"}},
 	})
 

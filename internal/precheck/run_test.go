@@ -62,7 +62,7 @@ func newJob(t testing.TB) (*Job, *crowd) {
 	later.ID, later.Schedule = "later", &rules.Schedule{Start: &start}
 	spec := rules.Spec{
 		Project: "shop", Version: 7, Schema: schema,
-		Promotions: []rules.LivePromotion{{Promotion: &german, Revision: 1}, {Promotion: &later, Revision: 1}},
+		Promotions: rules.NewRoll(rules.LivePromotion{Promotion: &german, Revision: 1}, rules.LivePromotion{Promotion: &later, Revision: 1}),
 	}
 	rs, err := rules.NewCompiler(profile.DefaultRetention).Compile(&spec, nil)
 	if err != nil || len(rs.Quarantined) > 0 {

@@ -110,7 +110,7 @@ func TestAPauseIsHeardWhileARequestWaits(t *testing.T) {
 	german := rules.Promotion{ID: "german", Name: "n", Rule: "user.country == 'DE'", Channels: []string{"push"}}
 	german.Content.Title = "t"
 	was := live.Load("shop")
-	spec := rules.Spec{Project: "shop", Version: was.Version + 1, Schema: was.Schema, Promotions: []rules.LivePromotion{{Promotion: &german, Revision: 1, Paused: true}}}
+	spec := rules.Spec{Project: "shop", Version: was.Version + 1, Schema: was.Schema, Promotions: rules.NewRoll(rules.LivePromotion{Promotion: &german, Revision: 1, Paused: true})}
 	paused, err := rules.NewCompiler(profile.DefaultRetention).Compile(&spec, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -60,9 +60,11 @@ func (p *Project) Spec(promotions []Promotion) *rules.Spec {
 		Project: p.Project, Version: 1, Settings: p.declared.settings, Schema: p.declared.schema, Context: p.declared.context,
 		Placements: p.declared.placements,
 	}
+	live := make([]rules.LivePromotion, len(promotions))
 	for i := range promotions {
-		spec.Promotions = append(spec.Promotions, rules.LivePromotion{Promotion: &promotions[i].Promotion, Revision: 1})
+		live[i] = rules.LivePromotion{Promotion: &promotions[i].Promotion, Revision: 1}
 	}
+	spec.Promotions = rules.NewRoll(live...)
 	return spec
 }
 

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -39,7 +38,7 @@ func (c *Compiler) Compile(spec *Spec, prev *Ruleset) (*Ruleset, error) {
 	}
 	rs := &Ruleset{
 		Project: spec.Project, Version: spec.Version, AsOf: spec.AsOf, Settings: spec.Settings, Schema: spec.Schema, Context: spec.Context,
-		Retention: int64(c.retention), live: slices.Clone(spec.Promotions), placements: make(map[int32]int), context: make(map[string]int),
+		Retention: int64(c.retention), live: spec.Promotions, placements: make(map[int32]int), context: make(map[string]int),
 	}
 	rs.sending, rs.ReadsSchema = projectSending(spec.Schema, &spec.Settings)
 	rs.zones = env.zones
@@ -60,21 +59,17 @@ func (c *Compiler) Compile(spec *Spec, prev *Ruleset) (*Ruleset, error) {
 
 // fill compiles all promotions, with what prev has of them.
 func (c *Compiler) fill(rs *Ruleset, env *env, prev *Ruleset, same bool) {
-	rs.Promotions = make([]*Compiled, 0, len(rs.live))
-	for i, r := range c.all(env, rs.live, prev, same) {
-		if i%compileTurn == compileTurn-1 {
-			runtime.Gosched()
-		}
+	compiled := make([]*Compiled, 0, rs.live.Len())
+	for _, r := range c.all(env, slices.Collect(rs.live.All()), prev, same) {
 		if r.quarantine != nil {
 			rs.Quarantined = append(rs.Quarantined, *r.quarantine)
 		}
 		if r.compiled != nil {
-			rs.add(r.compiled)
+			rs.ReadsSchema = max(rs.ReadsSchema, r.compiled.reads)
+			compiled = append(compiled, r.compiled)
 		}
 	}
-	for i := range rs.Placements {
-		slices.SortFunc(rs.Placements[i].Candidates, byRank)
-	}
+	rs.Promotions = NewRoll(compiled...)
 	rs.makeIndex(prev)
 }
 
@@ -142,29 +137,6 @@ func wallNanos(t *time.Time) int64 {
 		return 0
 	}
 	return t.UnixNano()
-}
-
-func (rs *Ruleset) add(c *Compiled) {
-	rs.ReadsSchema = max(rs.ReadsSchema, c.reads)
-	rs.Promotions = append(rs.Promotions, c)
-	for i, target := range c.Placements {
-		at, ok := rs.placements[target.Placement]
-		if !ok {
-			continue // the placement was never declared: nothing asks for it
-		}
-		table := &rs.Placements[at]
-		table.Candidates = append(table.Candidates, c.candidate(i))
-	}
-}
-
-func byRank(x, y Candidate) int {
-	if x.Priority != y.Priority {
-		return int(x.Priority) - int(y.Priority)
-	}
-	if x.Promotion.ID < y.Promotion.ID {
-		return -1
-	}
-	return 1
 }
 
 func (c *Compiler) env(schema *profile.Schema, context []ContextField) (*env, error) {

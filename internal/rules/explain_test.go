@@ -176,13 +176,13 @@ func TestExplainAgreesWithDecisions(t *testing.T) {
 	}
 	spec := &rules.Spec{Project: "shop", Version: 1, Schema: schema}
 	for i, source := range sources {
-		spec.Promotions = append(spec.Promotions, rules.LivePromotion{Promotion: &rules.Promotion{ID: fmt.Sprintf("p%04d", i), Rule: source}})
+		spec.Promotions = spec.Promotions.With(rules.LivePromotion{Promotion: &rules.Promotion{ID: fmt.Sprintf("p%04d", i), Rule: source}})
 	}
 	rs, err := rules.NewCompiler(profile.DefaultRetention).Compile(spec, nil)
 	if err != nil || len(rs.Quarantined) > 0 {
 		t.Fatalf("compile: %v, quarantined %v", err, rs.Quarantined)
 	}
-	for _, p := range rs.Promotions {
+	for p := range rs.Promotions.All() {
 		in := &rules.Input{Snapshot: snap, Now: explainNow.UnixNano()}
 		verdict := p.Rule.Why(in)
 		explanation, _, err := rules.Explain(rs, p.Promotion.Rule, in)

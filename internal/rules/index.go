@@ -1,9 +1,6 @@
 package rules
 
-import (
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
 // index finds, among the ranked candidates of a placement, those that may hold for a user. It is immutable.
 //
@@ -20,7 +17,7 @@ type index struct {
 // block is the candidates from one cut to the next. Cuts depend on the candidates alone, so that a publish leaves all blocks but one or two as they were, and
 // these are taken over.
 type block struct {
-	promotions []*Compiled
+	candidates []Candidate
 	lanes      []*lane // of their rules
 	rows       blockRows
 	code       code // of what the rows leave open of the rules
@@ -43,103 +40,7 @@ type groupAxis struct {
 const (
 	wordBits  = 64
 	blockBits = wordBits * len(row{})
-	// A block has at least leastBlock rules; from there on a rule is the first of the next with a chance of one in cutOneIn, whatever its neighbours are.
-	leastBlock = 32
-	cutOneIn   = 128
 )
-
-// newIndex makes the index of a placement's candidates. Blocks of prev that hold the same ones are taken over, and what is known of the rules of others; prev must be of
-// the same coding.
-func newIndex(c *coding, candidates []Candidate, prev *index) *index {
-	x := &index{}
-	old := make(map[*Compiled]*block)
-	if prev != nil {
-		for _, b := range prev.blocks {
-			old[b.promotions[0]] = b
-		}
-	}
-	for from := 0; from < len(candidates); {
-		to := min(from+leastBlock, len(candidates))
-		for to < len(candidates) && to-from < blockBits && candidates[to].mark%cutOneIn != 0 {
-			to++
-		}
-		b := old[candidates[from].Promotion]
-		if b != nil && b.holds(candidates[from:to]) {
-			delete(old, b.promotions[0])
-		} else {
-			b = &block{promotions: make([]*Compiled, to-from)}
-			for i := range b.promotions {
-				b.promotions[i] = candidates[from+i].Promotion
-			}
-		}
-		x.blocks, x.starts = append(x.blocks, b), append(x.starts, int32(from))
-		from = to
-	}
-	known := make(map[*Rule]*lane)
-	for _, b := range old {
-		for i, p := range b.promotions {
-			known[p.Rule] = b.lanes[i]
-		}
-	}
-	for _, b := range x.blocks {
-		if b.lanes == nil {
-			b.fill(c, known)
-		}
-	}
-	for blocks := range slices.Chunk(x.blocks, wordBits) {
-		x.groups = append(x.groups, newGroup(c, blocks))
-	}
-	return x
-}
-
-// holds reports whether the block is of these candidates.
-func (b *block) holds(candidates []Candidate) bool {
-	if len(b.promotions) != len(candidates) {
-		return false
-	}
-	for i := range candidates {
-		if candidates[i].Promotion != b.promotions[i] {
-			return false
-		}
-	}
-	return true
-}
-
-func (b *block) fill(c *coding, known map[*Rule]*lane) {
-	b.lanes = make([]*lane, len(b.promotions))
-	for i, p := range b.promotions {
-		if b.lanes[i] = known[p.Rule]; b.lanes[i] == nil {
-			b.lanes[i] = newLane(c, p.Rule)
-		}
-	}
-	b.rows, b.code = newRows(c, b.lanes), newCode(b.lanes)
-}
-
-// newGroup has a bit for each block that has a candidate for the class, on the axes on which some block has none.
-func newGroup(c *coding, blocks []*block) blockGroup {
-	g := blockGroup{full: ^uint64(0) >> (wordBits - len(blocks))}
-	places := make(map[int32]int)
-	for i, b := range blocks {
-		for _, closed := range b.rows.closed {
-			from, ok := places[closed.axis]
-			if !ok {
-				from = len(g.words)
-				places[closed.axis] = from
-				a := &c.axes[closed.axis]
-				for range a.classes() {
-					g.words = append(g.words, g.full)
-				}
-				g.axes = append(g.axes, groupAxis{axis: int(closed.axis), from: from, many: a.kind == axisMember})
-			}
-			for class := range c.axes[closed.axis].classes() {
-				if closed.set.has(uint8(class)) {
-					g.words[from+class] &^= 1 << i
-				}
-			}
-		}
-	}
-	return g
-}
 
 // match is the blocks that the classes leave.
 func (g *blockGroup) match(s *Scratch) uint64 {

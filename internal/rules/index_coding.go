@@ -30,27 +30,46 @@ const (
 	maxLists   = 128
 )
 
-// newCoding makes the axes that the promotions' rules ask for, or extends prev by what it lacks. fresh has all rules that prev may not cover.
-func newCoding(prev *coding, promotions []*Compiled, fresh []*Rule) *coding {
-	if prev != nil && len(promotions) <= 2*prev.rules+recodeSlack && prev.loose <= prev.rules/4+recodeSlack {
-		if prev.covers(fresh) {
-			return prev
+// newCoding makes the axes that the rules, which are all there are, ask for, or extends prev by what it lacks.
+func newCoding(prev *coding, rules []*Rule) *coding {
+	if prev != nil {
+		if c := prev.after(rules, len(rules)); c != nil {
+			return c
 		}
-		c := &coding{
-			axes: slices.Clone(prev.axes), at: maps.Clone(prev.at), asked: slices.Clip(prev.asked), lists: prev.lists,
-			windows: slices.Clip(prev.windows), counted: maps.Clone(prev.counted), rules: prev.rules, loose: prev.loose, root: prev.root,
-		}
-		c.add(fresh)
+	}
+	c := &coding{at: make(map[axisKey]int), counted: make(map[windowEdge]int), rules: len(rules)}
+	c.root = c
+	c.add(rules)
+	return c
+}
+
+// after is the coding with what the fresh rules ask for and it lacks; nil when, of so many rules, the cuts are to be chosen anew.
+func (c *coding) after(fresh []*Rule, rules int) *coding {
+	if rules > 2*c.rules+recodeSlack || c.loose > c.rules/4+recodeSlack {
+		return nil
+	}
+	lacking := c.lacks(fresh)
+	if lacking == (lack{}) {
 		return c
 	}
-	c := &coding{at: make(map[axisKey]int), counted: make(map[windowEdge]int), rules: len(promotions)}
-	c.root = c
-	all := make([]*Rule, len(promotions))
-	for i, p := range promotions {
-		all[i] = p.Rule
+	next := *c
+	if !lacking.axes && !lacking.windows { // users are in the classes in which they were
+		next.loose += lacking.loose
+		return &next
 	}
-	c.add(all)
-	return c
+	if lacking.axes {
+		next.axes, next.at, next.asked = slices.Clone(c.axes), maps.Clone(c.at), slices.Clip(c.asked)
+	}
+	if lacking.windows {
+		next.windows, next.counted = slices.Clip(c.windows), maps.Clone(c.counted)
+	}
+	next.add(fresh)
+	return &next
+}
+
+// sortsLike reports whether users are in the same classes by both codings.
+func (c *coding) sortsLike(other *coding) bool {
+	return c == other || len(c.axes) == len(other.axes) && (len(c.axes) == 0 || &c.axes[0] == &other.axes[0])
 }
 
 // add makes room for what the rules ask for.
@@ -63,11 +82,7 @@ func (c *coding) add(rules []*Rule) {
 			if l, ok := f.lit.typed.(countComparison); ok {
 				c.addWindow(windowEdge{slot: l.slot, window: l.window})
 			}
-			lit, ok := f.lit.typed.(screened)
-			if !ok {
-				return
-			}
-			key, ok := lit.axis(f.want)
+			lit, key, ok := f.screened()
 			if !ok {
 				return
 			}
@@ -76,8 +91,7 @@ func (c *coding) add(rules []*Rule) {
 				return
 			}
 			if texts := symbolsOf(lit); len(texts) > 0 {
-				c.axes[at].addSymbols(texts, own[at])
-				own[at] = true
+				own[at] = c.axes[at].addSymbols(texts, own[at])
 			}
 			whole, halves := placesOf(lit, key.kind)
 			if at >= kept {
@@ -122,8 +136,8 @@ func (c *coding) addWindow(w windowEdge) {
 	}
 }
 
-// addSymbols gives classes to texts that have none, while there are some; the map is copied first unless it is the caller's own.
-func (a *axis) addSymbols(texts []string, own bool) {
+// addSymbols gives classes to texts that have none, while there are some; the map is copied first unless it is the caller's own. It returns whether the map is that now.
+func (a *axis) addSymbols(texts []string, own bool) bool {
 	for _, text := range texts {
 		if _, ok := a.symbols[text]; ok || len(a.symbols) == maxSymbols {
 			continue
@@ -136,6 +150,7 @@ func (a *axis) addSymbols(texts []string, own bool) {
 		}
 		a.symbols[text] = uint8(1 + len(a.symbols))
 	}
+	return own
 }
 
 // symbolsOf is the texts that a literal tells apart.
@@ -199,42 +214,47 @@ func (a *axis) cutAt(ints []int64, doubles []float64) bool {
 // extends reports whether blocks made with prev are good with c.
 func (c *coding) extends(prev *coding) bool { return prev != nil && c.root == prev.root }
 
-// covers reports whether the coding has all that the rules ask for.
-func (c *coding) covers(rules []*Rule) bool {
-	all := true
-	for _, r := range rules {
-		r.formula.typed(func(f *formula) { all = all && c.covered(f) })
-	}
-	return all
+// lack is what rules ask for and a coding has not.
+type lack struct {
+	axes    bool // an axis, or a class for a text
+	windows bool
+	loose   int // comparisons that lie between the cuts
 }
 
-func (c *coding) covered(f *formula) bool {
-	if l, ok := f.lit.typed.(countComparison); ok {
-		if _, ok := c.counted[windowEdge{slot: l.slot, window: l.window}]; !ok && len(c.windows) < maxWindows {
-			return false
+func (c *coding) lacks(rules []*Rule) lack {
+	var found lack
+	for _, r := range rules {
+		r.formula.typed(func(f *formula) { c.lack(f, &found) })
+	}
+	return found
+}
+
+func (c *coding) lack(f *formula, found *lack) {
+	if l, ok := f.lit.typed.(countComparison); ok && len(c.windows) < maxWindows {
+		if _, ok := c.counted[windowEdge{slot: l.slot, window: l.window}]; !ok {
+			found.windows = true
 		}
 	}
-	lit, ok := f.lit.typed.(screened)
+	lit, key, ok := f.screened()
 	if !ok {
-		return true
-	}
-	key, ok := lit.axis(f.want)
-	if !ok {
-		return true
+		return
 	}
 	at, ok := c.at[key]
 	if !ok {
-		return key.kind == axisMember && c.lists == maxLists
+		found.axes = found.axes || key.kind != axisMember || c.lists < maxLists
+		return
 	}
 	a := &c.axes[at]
 	if len(a.symbols) < maxSymbols {
 		for _, text := range symbolsOf(lit) {
 			if _, ok := a.symbols[text]; !ok {
-				return false
+				found.axes = true
 			}
 		}
 	}
-	return a.cutAt(placesOf(lit, key.kind)) // what lies between cuts is counted by add
+	if !a.cutAt(placesOf(lit, key.kind)) {
+		found.loose++
+	}
 }
 
 // typed calls with each literal that is evaluated without the interpreter.

@@ -70,7 +70,7 @@ func (c *coding) encoded(in *Input, s *Scratch) *encoding {
 		in.Snapshot.Derived.Store(met)
 		return &s.user
 	}
-	if kept.coding != c {
+	if kept.coding == nil || !kept.coding.sortsLike(c) {
 		c.encode(&s.user, in)
 		kept = &encoding{coding: c, classes: slices.Clone(s.user.classes), members: slices.Clone(s.user.members)}
 		kept.look(in)

@@ -83,8 +83,8 @@ func newRows(c *coding, lanes []*lane) blockRows {
 // addScreens makes rows of the candidates that a class leaves. The axes that leave out most come first: often the first few leave out all.
 func (r *blockRows) addScreens(c *coding, byAxis map[int][]laneScreen) {
 	open := make(map[int32]float64, len(byAxis)) // candidates that a class leaves, on average
-	for axis, screens := range byAxis {
-		closed := closedAxis{axis: int32(axis)}
+	for _, axis := range slices.Sorted(maps.Keys(byAxis)) {
+		screens, closed := byAxis[axis], closedAxis{axis: int32(axis)}
 		classes, sum, size := c.axes[axis].classes(), 0, 0
 		at := r.add(c, axis, screens, func(class uint8) row {
 			line := r.full

@@ -8,33 +8,14 @@ func (rs *Ruleset) makeIndex(prev *Ruleset) {
 	if prev != nil && prev.Schema.Version == rs.Schema.Version && slices.Equal(prev.Context, rs.Context) {
 		coded = prev.coding
 	}
-	fresh := make([]*Rule, len(rs.Promotions))
-	for i, c := range rs.Promotions {
-		fresh[i] = c.Rule
+	fresh := make([]*Rule, 0, rs.Promotions.Len())
+	for c := range rs.Promotions.All() {
+		fresh = append(fresh, c.Rule)
 	}
-	rs.coding = newCoding(coded, rs.Promotions, fresh)
+	rs.coding = newCoding(coded, fresh)
 	rs.noteQuestions(nil, fresh)
-	rs.indexTables(prev, coded)
-}
-
-// makeIndexAfter is makeIndex of a ruleset that differs from prev by the promotions that came, and by some that are gone.
-func (rs *Ruleset) makeIndexAfter(prev *Ruleset, came []*Compiled) {
-	fresh := make([]*Rule, len(came))
-	for i, c := range came {
-		fresh[i] = c.Rule
-	}
-	if rs.coding = newCoding(prev.coding, rs.Promotions, fresh); !rs.coding.extends(prev.coding) {
-		rs.makeIndex(nil)
-		return
-	}
-	rs.noteQuestions(prev, fresh)
-	rs.indexTables(prev, prev.coding)
-}
-
-// indexTables makes the index of every placement. Blocks of prev are good when its coding was extended.
-func (rs *Ruleset) indexTables(prev *Ruleset, coded *coding) {
 	extends := rs.coding.extends(coded)
-	for i := range rs.Placements {
+	for i, candidates := range rs.ranked() {
 		table := &rs.Placements[i]
 		var old *index
 		if extends {
@@ -42,6 +23,39 @@ func (rs *Ruleset) indexTables(prev *Ruleset, coded *coding) {
 				old = before.index
 			}
 		}
-		table.index = newIndex(rs.coding, table.Candidates, old)
+		table.index = newIndex(rs.coding, candidates, old)
+	}
+}
+
+// ranked is the candidates of every placement, first to be shown first. A placement that was never declared has none: nothing asks for it.
+func (rs *Ruleset) ranked() [][]Candidate {
+	all := make([][]Candidate, len(rs.Placements))
+	for c := range rs.Promotions.All() {
+		for i, target := range c.Placements {
+			if at, ok := rs.placements[target.Placement]; ok {
+				all[at] = append(all[at], c.candidate(i))
+			}
+		}
+	}
+	for _, candidates := range all {
+		slices.SortFunc(candidates, byRank)
+	}
+	return all
+}
+
+// makeIndexAfter is makeIndex of a ruleset that differs from prev, whose placements it has, by what changed.
+func (rs *Ruleset) makeIndexAfter(prev *Ruleset, changed *succession) {
+	fresh := make([]*Rule, len(changed.come))
+	for i, c := range changed.come {
+		fresh[i] = c.Rule
+	}
+	if rs.coding = prev.coding.after(fresh, rs.Promotions.Len()); rs.coding == nil {
+		rs.makeIndex(nil)
+		return
+	}
+	rs.noteQuestions(prev, fresh)
+	for i := range rs.Placements {
+		table := &rs.Placements[i]
+		table.index = prev.Placements[i].index.after(rs.coding, changed, table.Placement.Placement)
 	}
 }

@@ -64,15 +64,15 @@ const (
 func (rs *Ruleset) summary(found *sample) *IndexSummary {
 	all := crowdedRuleset{Ruleset: rs, crowd: rs.crowd(found, summaryUsers), filed: make(map[int]int), rates: make(map[*Compiled]float64)}
 	out := &IndexSummary{
-		Version: rs.Version, Promotions: len(rs.Promotions), Axes: []IndexedAxis{}, Placements: []IndexedTable{}, Widest: []IndexedRate{}, Sample: len(all.crowd.users),
+		Version: rs.Version, Promotions: rs.Promotions.Len(), Axes: []IndexedAxis{}, Placements: []IndexedTable{}, Widest: []IndexedRate{}, Sample: len(all.crowd.users),
 	}
 	all.texts(out)
 	all.screens(out)
 	for i := range rs.Placements {
 		table := &rs.Placements[i]
-		view := IndexedTable{Placement: table.Placement.Placement, Candidates: len(table.Candidates), Blocks: len(table.index.blocks)}
-		for j := range table.Candidates {
-			view.PerUser += all.rates[table.Candidates[j].Promotion]
+		view := IndexedTable{Placement: table.Placement.Placement, Candidates: table.Len(), Blocks: len(table.index.blocks)}
+		for _, c := range table.All() {
+			view.PerUser += all.rates[c.Promotion]
 		}
 		out.Placements = append(out.Placements, view)
 	}
@@ -91,7 +91,7 @@ type crowdedRuleset struct {
 func (rs *crowdedRuleset) texts(out *IndexSummary) {
 	owners := make(map[string]int)
 	parts := make(map[string]*InterpretedPart)
-	for _, p := range rs.Promotions {
+	for p := range rs.Promotions.All() {
 		p.Rule.formula.leaves(func(*formula) { out.Literals++ })
 		for text, leaf := range p.Rule.formula.texts() {
 			owners[text]++
@@ -127,7 +127,7 @@ func (rs *crowdedRuleset) texts(out *IndexSummary) {
 
 // screens counts by which axes promotions are filed, and whom they leave.
 func (rs *crowdedRuleset) screens(out *IndexSummary) {
-	for _, p := range rs.Promotions {
+	for p := range rs.Promotions.All() {
 		filed := newLane(rs.coding, p.Rule)
 		for _, s := range filed.screens {
 			rs.filed[s.axis]++

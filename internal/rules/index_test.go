@@ -32,32 +32,32 @@ func newWholeRulesets(t testing.TB, seed uint64) *wholeRulesets {
 func (d *wholeRulesets) ruleset(n int) (*Ruleset, []cel.Program) {
 	spec := &Spec{Project: "p", Version: 1, Schema: d.schema, Context: worldContext, Placements: []Placement{{Placement: 1, Name: "home", Limit: n}}}
 	oracles := make(map[string]cel.Program)
-	for len(spec.Promotions) < n {
+	var all []LivePromotion
+	for len(all) < n {
 		source := d.w.indexed()
-		if len(spec.Promotions) == 0 && d.extra != "" {
+		if len(all) == 0 && d.extra != "" {
 			source, d.extra = d.extra, ""
 		}
 		oracle := d.plain(source)
 		if oracle == nil {
 			continue
 		}
-		id := fmt.Sprintf("p%05d", len(spec.Promotions))
+		id := fmt.Sprintf("p%05d", len(all))
 		oracles[id] = oracle
-		spec.Promotions = append(spec.Promotions, LivePromotion{Revision: 1, Promotion: &Promotion{
+		all = append(all, LivePromotion{Revision: 1, Promotion: &Promotion{
 			ID: id, Name: id, Rule: source, Placements: []PlacementTarget{{Placement: 1, Priority: int32(1 + d.w.IntN(n))}}, Content: Content{Title: id},
 		}})
 	}
-	all := spec.Promotions
 	var rs *Ruleset
 	for first := n - 5; first <= n; first++ {
-		spec.Promotions, spec.Version = all[:first], spec.Version+1
+		spec.Promotions, spec.Version = NewRoll(all[:first]...), spec.Version+1
 		var err error
 		if rs, err = d.compiler.Compile(spec, rs); err != nil || len(rs.Quarantined) > 0 {
 			d.t.Fatalf("compile: %v, %+v", err, rs)
 		}
 	}
 	ranked := make([]cel.Program, n)
-	for i, c := range rs.Placements[0].Candidates {
+	for i, c := range rs.Placements[0].All() {
 		ranked[i] = oracles[c.Promotion.ID]
 	}
 	return rs, ranked
@@ -98,12 +98,12 @@ func (d *wholeRulesets) round(rules, users int) string {
 				if !more || i != next {
 					d.skipped++
 					if want == isTrue {
-						return fmt.Sprintf("rule %s, user %s at %s: passed over, but it holds", table.Candidates[i].Promotion.Rule.source, d.describe(who), stampText(in.Now))
+						return fmt.Sprintf("rule %s, user %s at %s: passed over, but it holds", table.At(i).Promotion.Rule.source, d.describe(who), stampText(in.Now))
 					}
 					continue
 				}
 				d.found++
-				rule := table.Candidates[i].Promotion.Rule
+				rule := table.At(i).Promotion.Rule
 				got := rule.Eval(in)
 				if holds, until, _ := walk.at.code.truth(i-walk.base, in, &s); holds != got.True || until != got.Until {
 					return fmt.Sprintf("rule %s, user %s at %s: the code says %t until %d, the formula %t until %d",
@@ -115,7 +115,7 @@ func (d *wholeRulesets) round(rules, users int) string {
 					return fmt.Sprintf("the walk goes from %d to %d", next, after)
 				}
 				if got.True != (want == isTrue) && (want != isError || d.whole[who] == nil) {
-					return fmt.Sprintf("rule %s, user %s at %s: the engine says %v, cel-go %v", table.Candidates[i].Promotion.Rule.source, d.describe(who), stampText(in.Now), got, want)
+					return fmt.Sprintf("rule %s, user %s at %s: the engine says %v, cel-go %v", table.At(i).Promotion.Rule.source, d.describe(who), stampText(in.Now), got, want)
 				}
 			}
 		}
@@ -288,8 +288,8 @@ func TestPublishTakesBlocksOver(t *testing.T) {
 	if len(before.blocks) < 8 {
 		t.Fatalf("%d blocks are too few to say", len(before.blocks))
 	}
-	again := *table.Candidates[7].Promotion
-	candidates := slices.Insert(slices.Clone(table.Candidates), 1500, Candidate{Promotion: &again})
+	again := *table.At(7).Promotion
+	candidates := slices.Insert(slices.Concat(candidatesOf(before)...), 1500, Candidate{Promotion: &again})
 	made := 0
 	for _, b := range newIndex(rs.coding, candidates, before).blocks {
 		if !slices.Contains(before.blocks, b) {
@@ -306,7 +306,7 @@ func TestPublishTakesBlocksOver(t *testing.T) {
 func TestSuccessorIsWhatIsCompiledAnew(t *testing.T) {
 	d := newWholeRulesets(t, 21)
 	rs, _ := d.ruleset(80)
-	live := slices.Clone(rs.live)
+	live := slices.Collect(rs.live.All())
 	pool := slices.Clone(live)
 	for version := uint64(100); version < 400; version++ {
 		for range 1 + d.w.IntN(3) {
@@ -328,7 +328,7 @@ func TestSuccessorIsWhatIsCompiledAnew(t *testing.T) {
 				}
 			}
 		}
-		spec := &Spec{Project: "p", Version: version, Schema: d.schema, Context: worldContext, Placements: []Placement{{Placement: 1, Name: "home", Limit: 80}}, Promotions: live}
+		spec := &Spec{Project: "p", Version: version, Schema: d.schema, Context: worldContext, Placements: []Placement{{Placement: 1, Name: "home", Limit: 80}}, Promotions: NewRoll(live...)}
 		var err error
 		if rs, err = d.compiler.Compile(spec, rs); err != nil {
 			t.Fatal(err)
@@ -341,19 +341,31 @@ func TestSuccessorIsWhatIsCompiledAnew(t *testing.T) {
 			return x.Promotion.ID == y.Promotion.ID && x.Promotion.Paused == y.Promotion.Paused && x.Promotion.Revision == y.Promotion.Revision &&
 				x.Promotion.Rule.source == y.Promotion.Rule.source && x.Priority == y.Priority && x.mark == y.mark && string(x.Fragment) == string(y.Fragment)
 		}
-		if !slices.EqualFunc(rs.Placements[0].Candidates, anew.Placements[0].Candidates, same) || len(rs.Promotions) != len(anew.Promotions) {
-			t.Fatalf("version %d: %d candidates of %d promotions, made anew %d of %d, or others",
-				version, len(rs.Placements[0].Candidates), len(rs.Promotions), len(anew.Placements[0].Candidates), len(anew.Promotions))
+		got, want := candidatesOf(rs.Placements[0].index), candidatesOf(anew.Placements[0].index)
+		if !slices.EqualFunc(got, want, func(x, y []Candidate) bool { return slices.EqualFunc(x, y, same) }) || rs.Promotions.Len() != anew.Promotions.Len() {
+			t.Fatalf("version %d: %d blocks of %d candidates of %d promotions, made anew %d of %d of %d, or others", version,
+				len(got), rs.Placements[0].Len(), rs.Promotions.Len(), len(want), anew.Placements[0].Len(), anew.Promotions.Len())
 		}
 		placed := 0
 		for i, b := range rs.Placements[0].index.blocks {
-			if at := int(rs.Placements[0].index.starts[i]); at != placed || !b.holds(rs.Placements[0].Candidates[at:at+len(b.promotions)]) {
-				t.Fatalf("version %d: block %d is of other candidates than those from %d on", version, i, at)
+			if at := int(rs.Placements[0].index.starts[i]); at != placed {
+				t.Fatalf("version %d: block %d begins at %d, want %d", version, i, at, placed)
 			}
-			placed += len(b.promotions)
-		}
-		if placed != len(rs.Placements[0].Candidates) {
-			t.Fatalf("version %d: the blocks have %d of %d candidates", version, placed, len(rs.Placements[0].Candidates))
+			for j := range b.candidates {
+				if found, ok := rs.Promotion(b.candidates[j].Promotion.ID); !ok || found != b.candidates[j].Promotion {
+					t.Fatalf("version %d: %s stands in a block and not among the promotions", version, b.candidates[j].Promotion.ID)
+				}
+			}
+			placed += len(b.candidates)
 		}
 	}
+}
+
+// candidatesOf is an index's candidates, by block.
+func candidatesOf(x *index) [][]Candidate {
+	var all [][]Candidate
+	for _, b := range x.blocks {
+		all = append(all, b.candidates)
+	}
+	return all
 }

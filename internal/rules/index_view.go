@@ -65,7 +65,7 @@ func (rs *Ruleset) indexed(p *Compiled, found *sample) *IndexedPromotion {
 		texts[f.part.Text] = 0
 		view.Literals = append(view.Literals, rs.literalView(f))
 	})
-	for _, other := range rs.Promotions {
+	for other := range rs.Promotions.All() {
 		for text := range other.Rule.formula.texts() {
 			if n, ok := texts[text]; ok {
 				texts[text] = n + 1
@@ -119,17 +119,16 @@ func (rs *Ruleset) indexedPlaces(p *Compiled) []IndexedPlace {
 	out := []IndexedPlace{}
 	for i := range rs.Placements {
 		table := &rs.Placements[i]
-		rank := slices.IndexFunc(table.Candidates, func(c Candidate) bool { return c.Promotion == p })
-		if rank < 0 {
-			continue
+		for rank, c := range table.All() {
+			if c.Promotion != p {
+				continue
+			}
+			at := table.index.blockOf(rank)
+			out = append(out, IndexedPlace{
+				Placement: table.Placement.Placement, Rank: rank + 1, Block: at + 1, BlockSize: len(table.index.blocks[at].candidates), Blocks: len(table.index.blocks),
+			})
+			break
 		}
-		at, exact := slices.BinarySearch(table.index.starts, int32(rank))
-		if !exact {
-			at--
-		}
-		out = append(out, IndexedPlace{
-			Placement: table.Placement.Placement, Rank: rank + 1, Block: at + 1, BlockSize: len(table.index.blocks[at].promotions), Blocks: len(table.index.blocks),
-		})
 	}
 	return out
 }

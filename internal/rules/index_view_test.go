@@ -13,7 +13,7 @@ func TestIndexViewSaysWhatTheIndexDoes(t *testing.T) {
 	for range 5 {
 		rs, _ := d.ruleset(60)
 		// What a request decides counts as met: such rules are walked past more often than the view says.
-		ours := slices.DeleteFunc(slices.Clone(rs.Promotions), func(p *Compiled) bool {
+		ours := slices.DeleteFunc(slices.Collect(rs.Promotions.All()), func(p *Compiled) bool {
 			filed := newLane(rs.coding, p.Rule)
 			return slices.ContainsFunc(append(filed.screens, filed.clause...), func(s screen) bool {
 				from := rs.coding.axes[s.axis].from.from
@@ -29,7 +29,7 @@ func TestIndexViewSaysWhatTheIndexDoes(t *testing.T) {
 			rs.Encode(in, &s)
 			walk := rs.Placements[0].Walk(in, &s)
 			for at, more := walk.next(); more; at, more = walk.next() {
-				visits[rs.Placements[0].Candidates[at].Promotion.ID]++
+				visits[rs.Placements[0].At(at).Promotion.ID]++
 			}
 		}
 		for _, p := range ours {
@@ -56,16 +56,16 @@ func TestIndexViewNamesWhatItSees(t *testing.T) {
 	rule := func(id, source string) LivePromotion {
 		return LivePromotion{Revision: 3, Promotion: &Promotion{ID: id, Name: id, Rule: source, Placements: []PlacementTarget{{Placement: 1, Priority: 1}}, Content: Content{Title: id}}}
 	}
-	spec := &Spec{Project: "p", Version: 9, Schema: schema, Context: worldContext, Placements: []Placement{{Placement: 1, Limit: 1}, {Placement: 2, Limit: 1}}, Promotions: []LivePromotion{
+	spec := &Spec{Project: "p", Version: 9, Schema: schema, Context: worldContext, Placements: []Placement{{Placement: 1, Limit: 1}, {Placement: 2, Limit: 1}}, Promotions: NewRoll(
 		rule("a", "user.age >= 18 && user.age + 1 > 5 && 'a' in user.tags"),
 		rule("b", "user.age >= 18 || events.count('buy', duration('24h')) > 2"),
 		rule("c", "user.age + 1 > 5 && has(user.spent) && channel == 'push'"),
-	}}
+	)}
 	rs, err := NewCompiler(time.Hour*24*90).Compile(spec, nil)
 	if err != nil || len(rs.Quarantined) > 0 {
 		t.Fatal(err, rs)
 	}
-	view := rs.indexed(rs.Promotions[0], nil)
+	view := rs.indexed(rs.Promotions.parts[0][0], nil)
 	if view.Revision != 3 || view.Version != 9 || view.Sample != 0 || view.CandidateRate != 0 || len(view.Placements) != 1 || view.Placements[0].Blocks == 0 {
 		t.Errorf("%+v", view)
 	}

@@ -23,6 +23,8 @@ type Promotion struct {
 	Content      Content           `json:"content"`
 }
 
+func (p *Promotion) id() string { return p.ID }
+
 // PlacementTarget puts a promotion into a placement at a priority: 1 is shown first, ties go by id.
 type PlacementTarget struct {
 	Placement int32 `json:"placement"`

@@ -157,7 +157,7 @@ func (r *Refresher) Refresh(ctx context.Context, project string) error {
 			r.logger.Error("promotion quarantined", "project", project, "promotion", q.Promotion, "revision", q.Revision,
 				"kept_revision", q.KeptOld)
 		}
-		r.logger.Info("ruleset applied", "project", project, "version", rs.Version, "promotions", len(rs.Promotions))
+		r.logger.Info("ruleset applied", "project", project, "version", rs.Version, "promotions", rs.Promotions.Len())
 		r.applied(rs)
 	}
 	r.live.Checked(project)

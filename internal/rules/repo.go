@@ -43,7 +43,7 @@ type Spec struct {
 	Schema     *profile.Schema
 	Context    []ContextField
 	Placements []Placement
-	Promotions []LivePromotion // in force and not retired, by id
+	Promotions Roll[LivePromotion] // in force and not retired
 }
 
 // LivePromotion is a published revision and whether it is paused. Stores hand out the same pointer as long as the revision is in force, so that equal values mean that
@@ -53,6 +53,8 @@ type LivePromotion struct {
 	Revision  int
 	Paused    bool
 }
+
+func (l LivePromotion) id() string { return l.Promotion.ID }
 
 // Commit is one atomic change of a project's authored state. Nil and zero parts stay as they are.
 type Commit struct {

@@ -35,7 +35,7 @@ func TestRequestsOfOneClassGetTheSame(t *testing.T) {
 			for i, oracle := range oracles {
 				if x, y := evalOutcome(oracle, &in), evalOutcome(oracle, &other); x != y {
 					t.Fatalf("rule %s: %v for %+v, %v for %+v, which are of one class",
-						rs.Placements[0].Candidates[i].Promotion.Rule.source, x, in.Context, y, other.Context)
+						rs.Placements[0].At(i).Promotion.Rule.source, x, in.Context, y, other.Context)
 				}
 			}
 		}
@@ -63,9 +63,9 @@ func TestRequestClassIsWhatRulesAsk(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			slot := slices.IndexFunc(worldContext, func(f ContextField) bool { return f.Type.Kind == 0 || f.Type.String() == "string" })
 			rule := strings.ReplaceAll(tt.rule, "FIELD", worldContext[slot].Name)
-			spec := &Spec{Project: "p", Version: 1, Schema: schema, Context: worldContext, Placements: []Placement{{Placement: 1, Limit: 1}}, Promotions: []LivePromotion{
-				{Revision: 1, Promotion: &Promotion{ID: "a", Name: "a", Rule: rule, Placements: []PlacementTarget{{Placement: 1, Priority: 1}}, Content: Content{Title: "a"}}},
-			}}
+			spec := &Spec{Project: "p", Version: 1, Schema: schema, Context: worldContext, Placements: []Placement{{Placement: 1, Limit: 1}}, Promotions: NewRoll(
+				LivePromotion{Revision: 1, Promotion: &Promotion{ID: "a", Name: "a", Rule: rule, Placements: []PlacementTarget{{Placement: 1, Priority: 1}}, Content: Content{Title: "a"}}},
+			)}
 			rs, err := NewCompiler(90*24*time.Hour).Compile(spec, nil)
 			if err != nil || len(rs.Quarantined) > 0 {
 				t.Fatal(err, rs.Quarantined)

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"slices"
-	"strings"
 
 	"eligibility/internal/hlc"
 	"eligibility/internal/profile"
@@ -20,10 +19,10 @@ type Ruleset struct {
 	Retention   int64  // nanoseconds for which user events count
 	ReadsSchema uint64 // a snapshot decoded with an older schema version lacks an attribute that some rule reads
 	Placements  []PlacementTable
-	Promotions  []*Compiled // by id
+	Promotions  Roll[*Compiled]
 	Quarantined []Quarantine
 
-	live       []LivePromotion // what it was compiled from
+	live       Roll[LivePromotion] // what it was compiled from
 	placements map[int32]int
 	context    map[string]int
 	coding     *coding // of the placements' indexes
@@ -32,26 +31,6 @@ type Ruleset struct {
 	proofs     []ProofMessage
 	sending    Sending
 	zones      *zones
-}
-
-// PlacementTable is a placement with the promotions that target it, first to be shown first.
-type PlacementTable struct {
-	Placement
-	Candidates []Candidate
-
-	index *index // over Candidates
-}
-
-// Candidate is a promotion in a placement.
-type Candidate struct {
-	Promotion *Compiled
-	Priority  int32
-	mark      uint16 // of the rule
-	// Plain is set when nothing but its rule decides over the promotion: it is not paused, and has no schedule, holdout or cap.
-	Plain     bool
-	MessageID string
-	// Fragment is the message as the decision plane answers it, rendered once: {"messageId":…,"promotion":…,"revision":…,"priority":…,"content":…}
-	Fragment []byte
 }
 
 // Compiled is a published promotion ready to be decided on.
@@ -88,11 +67,7 @@ func (rs *Ruleset) Placement(id int32) (*PlacementTable, bool) {
 
 // Promotion returns a compiled promotion by id.
 func (rs *Ruleset) Promotion(id string) (*Compiled, bool) {
-	i, ok := slices.BinarySearchFunc(rs.Promotions, id, func(c *Compiled, id string) int { return strings.Compare(c.ID, id) })
-	if !ok {
-		return nil, false
-	}
-	return rs.Promotions[i], true
+	return rs.Promotions.Find(id)
 }
 
 // ContextSlot returns the slot and type of a declared request attribute.

@@ -114,25 +114,6 @@ func (s *Service) WithRevision(ctx context.Context, project, id string, number i
 	if err != nil {
 		return nil, nil, err
 	}
-	spec.put(LivePromotion{Promotion: &rev.Promotion, Revision: rev.Number})
+	spec.Promotions = spec.Promotions.With(LivePromotion{Promotion: &rev.Promotion, Revision: rev.Number})
 	return spec, rev, nil
-}
-
-// put replaces the promotion of the same id or inserts it in order.
-func (s *Spec) put(p LivePromotion) {
-	promotions := make([]LivePromotion, 0, len(s.Promotions)+1)
-	placed := false
-	for _, old := range s.Promotions {
-		if !placed && old.Promotion.ID >= p.Promotion.ID {
-			promotions = append(promotions, p)
-			placed = true
-		}
-		if old.Promotion.ID != p.Promotion.ID {
-			promotions = append(promotions, old)
-		}
-	}
-	if !placed {
-		promotions = append(promotions, p)
-	}
-	s.Promotions = promotions
 }

@@ -142,7 +142,7 @@ func TestWithRevision(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		for _, p := range spec.Promotions {
+		for p := range spec.Promotions.All() {
 			got += p.Promotion.ID + strconv.Itoa(p.Revision)
 			if p.Paused {
 				got += "p"

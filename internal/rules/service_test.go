@@ -91,10 +91,8 @@ func inForce(t testing.TB, repo rules.Repo, id string) *rules.LivePromotion {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range spec.Promotions {
-		if spec.Promotions[i].Promotion.ID == id {
-			return &spec.Promotions[i]
-		}
+	if live, ok := spec.Promotions.Find(id); ok {
+		return &live
 	}
 	return nil
 }

@@ -169,7 +169,7 @@ func (d *walks) kept(rs *Ruleset, who int, at int64) string {
 }
 
 func (d *walks) differs(rs *Ruleset, i, who int, at int64, how string) string {
-	return fmt.Sprintf("rule %s, user %s at %s: %s", rs.Placements[0].Candidates[i].Promotion.Rule.source, d.describe(who), stampText(at), how)
+	return fmt.Sprintf("rule %s, user %s at %s: %s", rs.Placements[0].At(i).Promotion.Rule.source, d.describe(who), stampText(at), how)
 }
 
 // TestWalkAgreesWithCEL is laws L6 and L5 of what callers get: for whole rulesets, all that the index says of a user is what cel-go's plain program of each rule

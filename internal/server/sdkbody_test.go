@@ -107,15 +107,15 @@ func TestMobileSDKsCanReadEveryContent(t *testing.T) {
 				Project: "shop", Version: 1, Schema: profile.NewSchema(),
 				Placements: []rules.Placement{{Placement: 101, Name: "home", Limit: 3}},
 			}
-			spec.Promotions = []rules.LivePromotion{{Promotion: &rules.Promotion{
+			spec.Promotions = rules.NewRoll(rules.LivePromotion{Promotion: &rules.Promotion{
 				ID: "p", Name: "p", CampaignID: math.MaxInt32, Rule: "true", Placements: target(101, 1), Content: content,
-			}, Revision: 1}}
+			}, Revision: 1})
 			rs, err := rules.NewCompiler(profile.DefaultRetention).Compile(spec, nil)
 			if err != nil || len(rs.Quarantined) > 0 {
 				t.Fatal(err, rs.Quarantined)
 			}
 			table, _ := rs.Placement(101)
-			fragment := table.Candidates[0].Promotion.SDKFragment(101)
+			fragment := table.At(0).Promotion.SDKFragment(101)
 			body := fmt.Sprintf(`{"placements":[{"placementId":101,"embeddedMessages":[%s]}]}`, fragment)
 			for _, fault := range sdkBodyFaults([]byte(body)) {
 				t.Errorf("%s: %s", fault, body)

@@ -45,14 +45,14 @@ func NewRulesets() (*Rulesets, error) {
 		rs, err := compiler.Compile(&rules.Spec{
 			Project: project, Version: uint64(v + 1), Schema: schema,
 			Placements: []rules.Placement{{Placement: 1, Name: "home", Limit: 2}, {Placement: 2, Name: "cart", Limit: 1}},
-			Promotions: []rules.LivePromotion{
+			Promotions: rules.NewRoll(
 				promotion(v, "bought", "events.exists('buy', duration('700ms'))", 1, 1),
 				promotion(v, "fresh", fresh, 1, 2),
 				promotion(v, "level", fmt.Sprintf("user.level >= %d", 1+v%3), 1, 3),
 				promotion(v, "quiet", "!events.exists('buy', duration('2s'))", 1, 4),
 				promotion(v, "twice", "events.count('buy', duration('1m')) >= 2", 2, 1),
 				promotion(v, "odd", fmt.Sprintf("user.level %% 2 == %d", v%2), 2, 2),
-			},
+			),
 		}, nil)
 		if err != nil {
 			return nil, fmt.Errorf("compile version %d: %w", v, err)

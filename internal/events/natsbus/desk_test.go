@@ -123,7 +123,7 @@ func (d *desk) project(t testing.TB, db *store.Store, live *rules.Live, project,
 	}
 	p := rules.Promotion{ID: promotion, Name: "n", Rule: "user.country == 'DE'", Channels: []string{"push"}}
 	p.Content.Title = "t"
-	spec = rules.Spec{Project: project, Version: 7, Schema: schema, Settings: settings, Promotions: []rules.LivePromotion{{Promotion: &p, Revision: 1}}}
+	spec = rules.Spec{Project: project, Version: 7, Schema: schema, Settings: settings, Promotions: rules.NewRoll(rules.LivePromotion{Promotion: &p, Revision: 1})}
 	rs, err := rules.NewCompiler(profile.DefaultRetention).Compile(&spec, nil)
 	if err != nil || len(rs.Quarantined) > 0 {
 		t.Fatal(err, rs.Quarantined)

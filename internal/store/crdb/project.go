@@ -1,12 +1,10 @@
 package crdb
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"eligibility/internal/rules"
 
@@ -56,7 +54,7 @@ func (s *Store) Spec(ctx context.Context, name string) (*rules.Spec, error) {
 	var spec *rules.Spec
 	err := s.read(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
 		known := s.live.of(name)
-		ids, numbers := known.keys()
+		ids, numbers := keysOf(known)
 		rows, err := conn.Query(ctx, s.sql.readSpec, name, ids, numbers)
 		if err != nil {
 			return err
@@ -75,6 +73,7 @@ func (s *Store) Spec(ctx context.Context, name string) (*rules.Spec, error) {
 func readSpec(rows pgx.Rows, name string, known liveRevisions) (*rules.Spec, error) {
 	spec := &rules.Spec{Project: name}
 	exists := false
+	var all []rules.LivePromotion
 	var kind int32
 	var a, b, c, d pgtype.Text
 	var n pgtype.Int8
@@ -92,7 +91,7 @@ func readSpec(rows pgx.Rows, name string, known liveRevisions) (*rules.Spec, err
 		case specLive:
 			var live rules.LivePromotion
 			if live, err = readLive(a.String, b.String, c, known); err == nil {
-				spec.Promotions = append(spec.Promotions, live)
+				all = append(all, live)
 			}
 		}
 		return err
@@ -103,7 +102,7 @@ func readSpec(rows pgx.Rows, name string, known liveRevisions) (*rules.Spec, err
 	if !exists {
 		return nil, fmt.Errorf("project %q: %w", name, rules.ErrNotFound)
 	}
-	slices.SortFunc(spec.Promotions, func(a, b rules.LivePromotion) int { return cmp.Compare(a.Promotion.ID, b.Promotion.ID) })
+	spec.Promotions = rules.NewRoll(all...)
 	return spec, nil
 }
 
@@ -114,7 +113,7 @@ func readLive(id, headDoc string, revisionDoc pgtype.Text, known liveRevisions) 
 		return rules.LivePromotion{}, fmt.Errorf("head of promotion %q: %w", id, err)
 	}
 	live := rules.LivePromotion{Revision: head.Published, Paused: head.Paused}
-	if old, ok := known[id]; ok && old.Revision == head.Published {
+	if old, ok := known.Find(id); ok && old.Revision == head.Published {
 		live.Promotion = old.Promotion
 		return live, nil
 	}

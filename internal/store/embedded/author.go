@@ -70,7 +70,7 @@ func (s *Store) Commit(ctx context.Context, change *rules.Commit) (hlc.Timestamp
 		entry := change.Audit
 		entry.Project, entry.Version = change.Project, 0
 		next := stored
-		err := c.setParts(change)
+		revision, err := c.setParts(change)
 		if change.Schema != nil {
 			next.schema = change.Schema
 		}
@@ -84,7 +84,7 @@ func (s *Store) Commit(ctx context.Context, change *rules.Commit) (hlc.Timestamp
 		}
 		c.receipt(change)
 		if change.Head != nil && err == nil {
-			next.live, err = s.liveAfter(stored.live, change)
+			next.live, err = s.liveAfter(stored.live, change, revision)
 		}
 		if change.NewVersion || change.Schema != nil || change.Head != nil {
 			s.swapProject(c, change.Project, next)
@@ -158,8 +158,8 @@ func (s *Store) checkRevision(change *rules.Commit) error {
 	return nil
 }
 
-// setParts writes the parts that the change brings.
-func (c *commit) setParts(change *rules.Commit) error {
+// setParts writes the parts that the change brings, and returns the row of its revision.
+func (c *commit) setParts(change *rules.Commit) (revision []byte, err error) {
 	var errs []error
 	set := func(key []byte, v any) { errs = append(errs, c.setJSON(key, v)) }
 	if change.Settings != nil {
@@ -178,9 +178,10 @@ func (c *commit) setParts(change *rules.Commit) error {
 		set(namedKey(tableHead, change.Project, change.Head.ID), change.Head)
 	}
 	if change.Revision != nil {
-		set(revisionKey(change.Project, change.Revision.Promotion.ID, change.Revision.Number), change.Revision)
+		revision, err = json.Marshal(change.Revision)
+		errs = append(errs, err, c.batch.Set(revisionKey(change.Project, change.Revision.Promotion.ID, change.Revision.Number), revision, nil))
 	}
-	return errors.Join(errs...)
+	return revision, errors.Join(errs...)
 }
 
 func (c *commit) setJSON(key []byte, v any) error {

@@ -3,8 +3,6 @@ package embedded
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
 	"eligibility/internal/rules"
 
@@ -14,8 +12,8 @@ import (
 // What is in force of a project is kept decoded beside its schema, and replaced in the critical section of the commit that changes it: a publish among thousands
 // decodes one document and reads none.
 
-// readLive decodes all that is in force, by promotion id.
-func readLive(r pebble.Reader, project string) ([]rules.LivePromotion, error) {
+// readLive decodes all that is in force.
+func readLive(r pebble.Reader, project string) (rules.Roll[rules.LivePromotion], error) {
 	var live []rules.LivePromotion
 	prefix := projectPrefix(tableHead, project)
 	err := scan(r, prefix, following(prefix), func(_, row []byte) (bool, error) {
@@ -29,8 +27,7 @@ func readLive(r pebble.Reader, project string) ([]rules.LivePromotion, error) {
 		}
 		return true, err
 	})
-	slices.SortFunc(live, func(x, y rules.LivePromotion) int { return strings.Compare(x.Promotion.ID, y.Promotion.ID) })
-	return live, err
+	return rules.NewRoll(live...), err
 }
 
 // inForce decodes the revision that a head puts into force, if it does.
@@ -46,42 +43,30 @@ func inForce(r pebble.Reader, project string, head *rules.Head) (live rules.Live
 	return rules.LivePromotion{Promotion: &revision.Promotion, Revision: head.Published, Paused: head.Paused}, ok, err
 }
 
-// liveAfter is what is in force after the change of a head. The writer's lock is held. A revision in force keeps its document, whose content never changes.
-func (s *Store) liveAfter(live []rules.LivePromotion, change *rules.Commit) ([]rules.LivePromotion, error) {
+// liveAfter is what is in force after the change of a head. The writer's lock is held. A revision in force keeps its document, whose content never changes. A revision that
+// the change brings is read from row, as it will be after a restart.
+func (s *Store) liveAfter(live rules.Roll[rules.LivePromotion], change *rules.Commit, row []byte) (rules.Roll[rules.LivePromotion], error) {
 	head := change.Head
-	at, found := slices.BinarySearchFunc(live, head.ID, func(l rules.LivePromotion, id string) int { return strings.Compare(l.Promotion.ID, id) })
+	if head.Published == 0 || head.Retired {
+		return live.Without(head.ID), nil
+	}
 	next := rules.LivePromotion{Revision: head.Published, Paused: head.Paused}
+	old, found := live.Find(head.ID)
 	switch {
-	case head.Published == 0 || head.Retired:
-		if !found {
-			return live, nil
-		}
-		return slices.Delete(slices.Clone(live), at, at+1), nil
-	case found && live[at].Revision == head.Published:
-		next.Promotion = live[at].Promotion
+	case found && old.Revision == head.Published:
+		next.Promotion = old.Promotion
 	case change.Revision != nil && change.Revision.Number == head.Published:
-		document, err := json.Marshal(change.Revision.Promotion) // as it will be read after a restart
-		if err != nil {
-			return nil, err
+		var revision rules.Revision
+		if err := json.Unmarshal(row, &revision); err != nil {
+			return live, err
 		}
-		next.Promotion = new(rules.Promotion)
-		if err := json.Unmarshal(document, next.Promotion); err != nil {
-			return nil, err
-		}
+		next.Promotion = &revision.Promotion
 	default:
 		stored, _, err := inForce(s.db, change.Project, head)
 		if err != nil {
-			return nil, err
+			return live, err
 		}
 		next.Promotion = stored.Promotion
 	}
-	if found && live[at] == next {
-		return live, nil
-	}
-	after := slices.Clone(live)
-	if found {
-		after[at] = next
-		return after, nil
-	}
-	return slices.Insert(after, at, next), nil
+	return live.With(next), nil
 }

@@ -24,7 +24,7 @@ type projects struct {
 type project struct {
 	version uint64
 	schema  *profile.Schema
-	live    []rules.LivePromotion // by id; replaced, never changed
+	live    rules.Roll[rules.LivePromotion]
 }
 
 func (p *projects) schema(name string) *profile.Schema {

@@ -142,7 +142,7 @@ func testRestart(t *testing.T, h Harness) {
 		equal(t, "events", k.totals("u"), "1")
 		equal(t, "holder", k.holder("u@example.com"), "u")
 		equal(t, "version", k.version(), 2)
-		equal(t, "in force", k.spec().Promotions[0].Promotion.Content.Title, "One")
+		equal(t, "in force", k.live()[0].Promotion.Content.Title, "One")
 		equal(t, "schema", k.load("u")[0].SchemaVersion, k.schema.Version)
 		equal(t, "audit", len(k.audit()), entries)
 	})

@@ -77,7 +77,7 @@ func testPromotions(t *testing.T, h Harness) {
 		"a draft makes no ruleset version": func(k *kit) {
 			k.draft(rules.Head{}, promotion("p", "One"), 1)
 			equal(k.t, "version", k.version(), 1)
-			equal(k.t, "in force", len(k.spec().Promotions), 0)
+			equal(k.t, "in force", k.spec().Promotions.Len(), 0)
 		},
 		"a draft is overwritten": func(k *kit) {
 			head := k.draft(rules.Head{}, promotion("p", "One"), 1)
@@ -96,7 +96,7 @@ func testPromotions(t *testing.T, h Harness) {
 			if !errors.Is(err, rules.ErrConflict) {
 				k.t.Errorf("got %v, want ErrConflict", err)
 			}
-			equal(k.t, "title", k.spec().Promotions[0].Promotion.Content.Title, "One")
+			equal(k.t, "title", k.live()[0].Promotion.Content.Title, "One")
 		},
 		"a change of a head that has changed is refused": func(k *kit) {
 			head := k.draft(rules.Head{}, promotion("p", "One"), 1)
@@ -145,11 +145,11 @@ func testPromotions(t *testing.T, h Harness) {
 				}
 			}
 			var got []string
-			for _, p := range k.spec().Promotions {
+			for _, p := range k.live() {
 				got = append(got, fmt.Sprintf("%s %d %t", p.Promotion.Content.Title, p.Revision, p.Paused))
 			}
 			equal(k.t, "in force", fmt.Sprint(got), "[One of a 1 false One of a-b 1 false One of c 1 true]")
-			same(k.t, "document", *k.spec().Promotions[0].Promotion, promotion("a", "One of a"))
+			same(k.t, "document", *k.live()[0].Promotion, promotion("a", "One of a"))
 		},
 		"heads are listed by id in pages": func(k *kit) {
 			for _, id := range []string{"b", "a", "ab", "a-b", "c"} {
@@ -183,7 +183,7 @@ func testPromotions(t *testing.T, h Harness) {
 				equal(k.t, "number", revision.Number, 12-i)
 				equal(k.t, "title", revision.Promotion.Content.Title, fmt.Sprint(12-i))
 			}
-			equal(k.t, "in force", k.spec().Promotions[0].Revision, 12)
+			equal(k.t, "in force", k.live()[0].Revision, 12)
 		},
 	})
 }

@@ -57,6 +57,12 @@ func (k *kit) spec() *rules.Spec {
 	return spec
 }
 
+// live is what is in force, by id.
+func (k *kit) live() []rules.LivePromotion {
+	k.t.Helper()
+	return slices.Collect(k.spec().Promotions.All())
+}
+
 func testProjects(t *testing.T, h Harness) {
 	each(t, h, map[string]func(*kit){
 		"a new project is at version 1 with what it was made from": func(k *kit) {
@@ -81,7 +87,7 @@ func testProjects(t *testing.T, h Harness) {
 			})
 			equal(k.t, "context", fmt.Sprint(spec.Context), "[{platform string}]")
 			equal(k.t, "placements", fmt.Sprint(spec.Placements), "[{101 home 2}]")
-			equal(k.t, "promotions", len(spec.Promotions), 0)
+			equal(k.t, "promotions", spec.Promotions.Len(), 0)
 			if _, ok := spec.Schema.Attribute("email"); !ok || spec.Schema.Version != 1 {
 				k.t.Error("a project made without a schema does not have that of a new project")
 			}

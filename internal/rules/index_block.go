@@ -1,0 +1,158 @@
+package rules
+
+import (
+	"runtime"
+	"slices"
+)
+
+// A block has at least leastBlock rules; from there on a rule is the first of the next with a chance of one in cutOneIn, whatever its neighbours are.
+const (
+	leastBlock = 256
+	cutOneIn   = 128
+)
+
+// cutAfter reports whether a block that has n rules ends before the candidate.
+func cutAfter(n int, next *Candidate) bool {
+	return n == blockBits || n >= leastBlock && next.mark%cutOneIn == 0
+}
+
+// newIndex makes the index of a placement's candidates, which are in their order. Blocks of prev that hold the same ones are taken over, and what is known of the rules of
+// others; prev must be of the same coding.
+func newIndex(c *coding, candidates []Candidate, prev *index) *index {
+	old := make(map[*Compiled]*block)
+	if prev != nil {
+		for _, b := range prev.blocks {
+			old[b.candidates[0].Promotion] = b
+		}
+	}
+	var cuts []int
+	var kept []*block // by cut, nil where it is to be made
+	for from := 0; from < len(candidates); {
+		to := from + 1
+		for to < len(candidates) && !cutAfter(to-from, &candidates[to]) {
+			to++
+		}
+		first := candidates[from].Promotion
+		if same := old[first]; same != nil && same.holds(candidates[from:to]) {
+			kept = append(kept, same)
+			delete(old, first)
+		} else {
+			kept = append(kept, nil)
+		}
+		cuts, from = append(cuts, to), to
+	}
+	known := make(map[*Rule]*lane)
+	for _, b := range old {
+		for i := range b.candidates {
+			known[b.candidates[i].Promotion.Rule] = b.lanes[i]
+		}
+	}
+	made := blocks{coding: c}
+	from := 0
+	for i, to := range cuts {
+		if kept[i] != nil {
+			made.list = append(made.list, kept[i])
+		} else {
+			lanes := make([]*lane, to-from)
+			for i := range lanes {
+				lanes[i] = known[candidates[from+i].Promotion.Rule]
+			}
+			made.make(candidates[from:to], lanes)
+		}
+		from = to
+	}
+	return made.index(prev)
+}
+
+// holds reports whether the block is of these candidates.
+func (b *block) holds(candidates []Candidate) bool {
+	return slices.EqualFunc(b.candidates, candidates, func(x, y Candidate) bool { return x.Promotion == y.Promotion })
+}
+
+// blocks makes the blocks of an index, one after the other.
+type blocks struct {
+	coding *coding
+	list   []*block
+}
+
+// make adds a block of the candidates. Lanes are those of their rules, nil where there is none yet; both are copied.
+func (b *blocks) make(candidates []Candidate, lanes []*lane) {
+	made := &block{candidates: slices.Clone(candidates), lanes: slices.Clone(lanes)}
+	for i, l := range lanes {
+		if l == nil {
+			made.lanes[i] = newLane(b.coding, candidates[i].Promotion.Rule)
+		}
+	}
+	made.rows, made.code = newRows(b.coding, made.lanes), newCode(made.lanes)
+	b.list = append(b.list, made)
+	runtime.Gosched() // on few cores, those who wait for a decision would wait for the whole of it
+}
+
+// index is the index of the blocks. Groups of prev are taken over where they say the same of the blocks; prev may be nil, or must be of the same coding.
+func (b *blocks) index(prev *index) *index {
+	x := &index{blocks: b.list, starts: make([]int32, len(b.list))}
+	from := 0
+	for i, made := range b.list {
+		x.starts[i] = int32(from)
+		from += len(made.candidates)
+	}
+	x.groups = make([]blockGroup, 0, (len(b.list)+wordBits-1)/wordBits)
+	for of := range slices.Chunk(b.list, wordBits) {
+		at := len(x.groups)
+		if prev != nil && at < len(prev.groups) && closedAlike(of, prev.blocks[at*wordBits:min((at+1)*wordBits, len(prev.blocks))]) {
+			x.groups = append(x.groups, prev.groups[at])
+		} else {
+			x.groups = append(x.groups, newGroup(b.coding, of))
+		}
+	}
+	return x
+}
+
+// closedAlike reports whether the blocks are closed to the same classes, each as the other at its place.
+func closedAlike(x, y []*block) bool {
+	return slices.EqualFunc(x, y, func(x, y *block) bool { return x == y || slices.Equal(x.rows.closed, y.rows.closed) })
+}
+
+// size is how many candidates there are; none of no index.
+func (x *index) size() int {
+	if x == nil || len(x.blocks) == 0 {
+		return 0
+	}
+	last := len(x.blocks) - 1
+	return int(x.starts[last]) + len(x.blocks[last].candidates)
+}
+
+// blockOf is the block that has the candidate of a rank.
+func (x *index) blockOf(rank int) int {
+	at, exact := slices.BinarySearch(x.starts, int32(rank))
+	if !exact {
+		at--
+	}
+	return at
+}
+
+// newGroup has a bit for each block that has a candidate for the class, on the axes on which some block has none.
+func newGroup(c *coding, blocks []*block) blockGroup {
+	g := blockGroup{full: ^uint64(0) >> (wordBits - len(blocks))}
+	places := make(map[int32]int)
+	for i, b := range blocks {
+		for _, closed := range b.rows.closed {
+			from, ok := places[closed.axis]
+			if !ok {
+				from = len(g.words)
+				places[closed.axis] = from
+				a := &c.axes[closed.axis]
+				for range a.classes() {
+					g.words = append(g.words, g.full)
+				}
+				g.axes = append(g.axes, groupAxis{axis: int(closed.axis), from: from, many: a.kind == axisMember})
+			}
+			for class := range c.axes[closed.axis].classes() {
+				if closed.set.has(uint8(class)) {
+					g.words[from+class] &^= 1 << i
+				}
+			}
+		}
+	}
+	return g
+}
