@@ -2,6 +2,7 @@ package rules
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync"
 
 	"cel.dev/cel-go/cel"
@@ -10,9 +11,10 @@ import (
 // atom is the program of a literal. What typed evaluation does not understand is interpreted in decisions; rules of one environment that say the same share one
 // atom, so that a decision asks it once. Of a typed literal the program is only there to say what went wrong, and is planned when first asked.
 type atom struct {
-	hash uint32 // spreads atoms over a Scratch
-	once sync.Once
-	make func() (cel.Program, error) // nil once it was called
+	hash  uint32 // spreads atoms over a Scratch
+	needs []int  // the attributes without which it fails, as far as that is easily told
+	once  sync.Once
+	make  func() (cel.Program, error) // nil once it was called
 	// program and err are read after once.
 	program cel.Program
 	err     error
@@ -39,9 +41,9 @@ func newAtomTable() *atomTable {
 }
 
 // share returns the atom of the text, which is made when nobody had it yet. A text that could not be printed is shared with nobody.
-func (a *atomTable) share(text string, plan func() (cel.Program, error)) *atom {
+func (a *atomTable) share(text string, needs []int, plan func() (cel.Program, error)) *atom {
 	if text == "" {
-		return &atom{make: plan}
+		return &atom{needs: needs, make: plan}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -51,7 +53,7 @@ func (a *atomTable) share(text string, plan func() (cel.Program, error)) *atom {
 	if len(a.seen) >= maxAtoms {
 		clear(a.seen)
 	}
-	made := &atom{hash: uint32(maphash.String(a.seed, text)), make: plan}
-	a.seen[text] = made
+	made := &atom{hash: uint32(maphash.String(a.seed, text)), needs: needs, make: plan}
+	a.seen[strings.Clone(text)] = made // it may be part of the text of a whole rule
 	return made
 }

@@ -88,7 +88,7 @@ func (c *Compiler) promotion(env *env, live *LivePromotion, prev *Ruleset, same 
 	} else {
 		rule, issues = c.rule(env, live.Promotion.Rule)
 	}
-	var sending Sending
+	var sending *Sending
 	var reads uint64
 	if rule != nil {
 		if sending, reads, issues = c.promotionSending(env, live.Promotion); Failed(issues) {

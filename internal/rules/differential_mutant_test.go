@@ -53,14 +53,14 @@ func wrongEngines() map[string]engine {
 				}
 				return f
 			}
-			got, ok := c.read(in)
+			got, ok := c.read(c.from, in)
 			if !ok {
 				return isError
 			}
 			return outcomeOf(ordered(below(got), c.test, below(c.constant)))
 		}),
 		"what is missing is empty": typedAs(func(in *Input, c comparison[string]) outcome {
-			got, _ := c.read(in)
+			got, _ := c.read(c.from, in)
 			return outcomeOf(ordered(got, c.test, c.constant))
 		}),
 		"what is unreadable is not set": typedAs(func(in *Input, h has) outcome {

@@ -51,7 +51,7 @@ func (d *document) opaqueTime(b *ruleBuilder) {
 		seen[use.ID()] = true
 		part := b.part(use)
 		d.issues = append(d.issues, Issue{
-			Severity: SeverityWarning, Field: fieldRule, Line: part.Line, Column: part.Column, Length: len(varNow), Code: "time_opaque",
+			Severity: SeverityWarning, Field: fieldRule, Line: int(part.Line), Column: int(part.Column), Length: len(varNow), Code: "time_opaque",
 			Message:    "it cannot be told when this turns by time alone, so answers with this promotion are valid for no time at all",
 			Suggestion: "compare now with one time, or ask for a window of events",
 		})

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"math"
+	"strings"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -16,9 +17,9 @@ import (
 // false from error; why does, by walking it with three values.
 type formula struct {
 	op   operator
+	want bool      // of a literal: the truth value that makes it true
 	kids []formula // of and, or: in the order of the text
 	lit  *literal  // of a literal
-	want bool      // of a literal: the truth value that makes it true
 	part Part
 }
 
@@ -34,7 +35,7 @@ const (
 // Part is a sub-expression of a rule as its author wrote it. Line and Column count from 1, the column in code points.
 type Part struct {
 	Text         string
-	Line, Column int
+	Line, Column int32
 }
 
 // maxLiterals bounds a formula: every ternary doubles its condition. Beyond it the sub-expression stays one literal.
@@ -75,7 +76,7 @@ func (b *ruleBuilder) decompose(e ast.Expr, want bool) (formula, error) {
 }
 
 func (b *ruleBuilder) junction(op operator, part Part, want bool, args []ast.Expr) (formula, error) {
-	out := formula{op: op, part: part}
+	out := formula{op: op, part: part, kids: make([]formula, 0, len(args))}
 	for _, arg := range args {
 		kid, err := b.decompose(arg, want)
 		if err != nil {
@@ -88,7 +89,7 @@ func (b *ruleBuilder) junction(op operator, part Part, want bool, args []ast.Exp
 
 // conditional: (c ? x : y) is want iff c is true and x is want, or c is false and y is want.
 func (b *ruleBuilder) conditional(args []ast.Expr, part Part, want bool) (formula, error) {
-	out := formula{op: opChoice, part: part}
+	out := formula{op: opChoice, part: part, kids: make([]formula, 0, 2)}
 	for i, onTrue := range []bool{true, false} {
 		guard, err := b.decompose(args[0], onTrue)
 		if err != nil {
@@ -115,7 +116,7 @@ func (b *ruleBuilder) sameTruth(args []ast.Expr) bool {
 
 // equivalence: (x == y) is (x ? y : !y), also when one of them fails.
 func (b *ruleBuilder) equivalence(args []ast.Expr, part Part, same bool) (formula, error) {
-	out := formula{op: opChoice, part: part}
+	out := formula{op: opChoice, part: part, kids: make([]formula, 0, 2)}
 	for _, onTrue := range []bool{true, false} {
 		guard, err := b.decompose(args[0], onTrue)
 		if err != nil {
@@ -253,5 +254,14 @@ func (f *formula) whyChoice(in *Input) (outcome, *Part, error) {
 // part is e as its author wrote it, as far as the tree remembers, and where.
 func (b *ruleBuilder) part(e ast.Expr) Part {
 	at := b.info.GetLocationByOffset(startOf(e, b.info))
-	return Part{Text: textOf(e, b.info), Line: at.Line(), Column: at.Column() + 1}
+	text := textOf(e, b.info)
+	if b.whole == "" {
+		if b.whole = text; b.origin != nil && strings.Contains(b.origin.source, text) {
+			b.whole = b.origin.source
+		}
+	}
+	if i := strings.Index(b.whole, text); i >= 0 {
+		text = b.whole[i : i+len(text)] // the memory of one text is that of nearly all parts
+	}
+	return Part{Text: text, Line: int32(at.Line()), Column: int32(at.Column() + 1)}
 }

@@ -190,9 +190,9 @@ func (w *edgeWalker) zone(args []ast.Expr) (func(in *Input) (*time.Location, boo
 	if !ok || source.kind != profile.String {
 		return nil, false
 	}
-	read, zones := source.text(), w.b.env.zones
+	zones := w.b.env.zones
 	return func(in *Input) (*time.Location, bool) {
-		name, ok := read(in)
+		name, ok := source.readText(in)
 		if !ok {
 			return nil, false
 		}

@@ -277,5 +277,5 @@ func axesOf(f *formula) []axisKey {
 			}
 		}
 	})
-	return slices.Clip(keys)
+	return keys
 }

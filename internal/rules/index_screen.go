@@ -10,7 +10,7 @@ type screen struct {
 
 // screens appends what the axes say about the rule: on each, the classes outside of which it cannot hold, whatever else is true.
 func (c *coding) screens(dst []screen, r *Rule) []screen {
-	for _, key := range r.axes {
+	for _, key := range axesOf(&r.formula) {
 		at, ok := c.at[key]
 		if !ok {
 			continue

@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"errors"
-
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
@@ -11,10 +9,11 @@ import (
 // literal is one sub-expression of a rule that is evaluated as a whole. What typed evaluation understands costs nanoseconds and no
 // allocation; everything else is a cel-go program. Both give the same value.
 type literal struct {
-	typed typedLiteral // nil: the program decides
-	atom  *atom
-	edges []edge
-	needs []int // of an interpreted one: the attributes without which it fails
+	typed   typedLiteral // nil: the program decides
+	edges   []edge
+	atom    *atom   // has the program; nil of a typed literal of a rule in force, whose program comes from origin
+	origin  *origin // nil when atom is not
+	ordinal int32   // the how-manieth literal of the rule it is
 }
 
 // typedLiteral evaluates one shape of sub-expression without the interpreter.
@@ -30,44 +29,27 @@ func (b *ruleBuilder) literal(e ast.Expr, text string) (*literal, error) {
 	if err != nil {
 		return nil, err
 	}
-	lit := &literal{typed: b.typed(e), edges: edges}
-	b.exprs[lit], b.ordinals[lit] = e, ordinal
-	if lit.typed != nil {
-		lit.atom = &atom{make: b.later(e, ordinal)}
-		return lit, nil
+	lit := &literal{typed: b.typed(e), edges: edges, ordinal: int32(ordinal)}
+	b.exprs[lit] = e
+	switch {
+	case lit.typed == nil:
+		lit.atom = b.env.atoms.share(text, b.needs(e), func() (cel.Program, error) { return b.env.subProgram(b.checked, e) })
+		_, err = lit.atom.planned()
+	case b.origin != nil:
+		lit.origin = b.origin
+	default:
+		lit.atom = &atom{make: func() (cel.Program, error) { return b.env.subProgram(b.checked, e) }}
 	}
-	lit.needs = b.needs(e)
-	lit.atom = b.env.atoms.share(text, func() (cel.Program, error) { return b.env.subProgram(b.checked, e) })
-	_, err = lit.atom.planned()
 	return lit, err
 }
 
-// later plans the program of a typed literal when it is asked for. A rule that is in force does not keep its tree for that, which is many times larger than
-// everything else of it, but reads its source again.
-func (b *ruleBuilder) later(e ast.Expr, ordinal int) func() (cel.Program, error) {
-	if b.source == "" {
-		return func() (cel.Program, error) { return b.env.subProgram(b.checked, e) }
+// program is what cel-go evaluates the literal with.
+func (l *literal) program() (cel.Program, error) {
+	if l.atom != nil {
+		return l.atom.planned()
 	}
-	env, source, retention := b.env, b.source, b.retention
-	return func() (cel.Program, error) {
-		checked := env.reread(source, checkLimits{retention: retention})
-		if checked == nil {
-			return nil, errReread
-		}
-		again, _, err := buildFrom(source, env, checked, retention)
-		if err != nil {
-			return nil, err
-		}
-		for lit, expr := range again.exprs {
-			if again.ordinals[lit] == ordinal {
-				return env.subProgram(checked, expr)
-			}
-		}
-		return nil, errReread
-	}
+	return l.origin.program(l.ordinal)
 }
-
-var errReread = errors.New("the rule does not read as it did before")
 
 // value evaluates the literal; the error is set when the outcome is isError.
 func (l *literal) value(in *Input) (outcome, error) {
@@ -85,7 +67,7 @@ func (l *literal) outcome(in *Input) outcome {
 	if l.typed != nil {
 		return l.typed.value(in)
 	}
-	if lacks(in.Snapshot, l.needs) {
+	if lacks(in.Snapshot, l.atom.needs) {
 		return isError
 	}
 	value, _ := l.interpret(in)
@@ -93,7 +75,7 @@ func (l *literal) outcome(in *Input) outcome {
 }
 
 func (l *literal) interpret(in *Input) (outcome, error) {
-	program, err := l.atom.planned()
+	program, err := l.program()
 	if err != nil {
 		return isError, err
 	}

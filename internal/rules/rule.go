@@ -14,7 +14,6 @@ type Rule struct {
 	source      string
 	formula     formula
 	readsSchema uint64
-	axes        []axisKey // that the formula can be screened on
 	questions   []question
 	mark        uint32 // a hash of the promotion's id: where blocks of an index are cut
 }
@@ -50,8 +49,8 @@ type ruleBuilder struct {
 	literals  int
 	opaque    []ast.Expr            // uses of now without a computable edge
 	exprs     map[*literal]ast.Expr // what each literal was made of
-	ordinals  map[*literal]int      // the how-manieth literal of the rule it is
-	source    string                // of a rule that goes into force; "" when the tree stays in memory anyway
+	origin    *origin               // of a rule that goes into force; nil when the tree stays in memory anyway
+	whole     string                // the text of the whole rule, in which those of its parts are found
 }
 
 // rule checks and compiles a source; without a rule the issues say why.
@@ -70,7 +69,7 @@ func (c *Compiler) rule(env *env, source string) (*Rule, []Issue) {
 		return nil, []Issue{{Severity: SeverityError, Field: fieldRule, Line: 1, Column: 1, Code: "internal_limit", Message: "the rule cannot be planned"}}
 	}
 	return &Rule{
-		source: source, formula: f, readsSchema: b.reads(checked.Expr()), axes: axesOf(&f), questions: b.questions(&f),
+		source: source, formula: f, readsSchema: b.reads(checked.Expr()), questions: b.questions(&f),
 	}, nil
 }
 
@@ -82,9 +81,11 @@ func buildRule(env *env, checked *cel.Ast, retention time.Duration) (*ruleBuilde
 // buildFrom is buildRule of a rule whose source is kept in place of its tree.
 func buildFrom(source string, env *env, checked *ast.AST, retention time.Duration) (*ruleBuilder, formula, error) {
 	b := &ruleBuilder{
-		source: source,
-		env:    env, checked: checked, info: checked.SourceInfo(), schema: env.schema, context: env.context, retention: retention,
-		exprs: make(map[*literal]ast.Expr), ordinals: make(map[*literal]int),
+		env: env, checked: checked, info: checked.SourceInfo(), schema: env.schema, context: env.context, retention: retention,
+		exprs: make(map[*literal]ast.Expr),
+	}
+	if source != "" {
+		b.origin = &origin{env: env, source: source, retention: retention}
 	}
 	f, err := b.decompose(checked.Expr(), true)
 	return b, f, err

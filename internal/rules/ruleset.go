@@ -43,7 +43,7 @@ type Compiled struct {
 
 	Rule *Rule
 
-	sending  Sending
+	sending  *Sending
 	reads    uint64     // the schema version that a snapshot needs for Rule and sending
 	messages []rendered // by index in Placements
 }

@@ -83,7 +83,7 @@ func (rs *Ruleset) Zone(name string) *time.Location {
 }
 
 // Sending is what the promotion asks of its sends beside what the project does.
-func (c *Compiled) Sending() *Sending { return &c.sending }
+func (c *Compiled) Sending() *Sending { return c.sending }
 
 // slots finds names in a schema and keeps the newest version that brought one.
 type slots struct {
@@ -177,13 +177,16 @@ func projectSending(schema *profile.Schema, settings *Settings) (out Sending, si
 	return out, find.since
 }
 
+// askNothing is the Sending of promotions that ask nothing of their sends. It is not changed.
+var askNothing = &Sending{Sends: NoSlot, TypeSlot: NoSlot}
+
 // promotionSending is the same of a promotion. A rule of exclusion that does not compile says so.
-func (c *Compiler) promotionSending(env *env, p *Promotion) (out Sending, since uint64, issues []Issue) {
-	out = Sending{Sends: NoSlot, TypeSlot: NoSlot}
+func (c *Compiler) promotionSending(env *env, p *Promotion) (out *Sending, since uint64, issues []Issue) {
 	s := p.Send
 	if s == nil {
-		return out, 0, nil
+		return askNothing, 0, nil
 	}
+	out = &Sending{Sends: NoSlot, TypeSlot: NoSlot}
 	find := slots{schema: env.schema}
 	out.Limit, out.Caps, out.Quiet, out.After = s.SendLimit, find.caps(s.Caps, p.ID), quietOf(s.QuietHours), find.conversion(s.AfterConversion)
 	out.Loud = s.QuietHours != nil && s.QuietHours.Off

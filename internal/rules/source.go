@@ -79,8 +79,6 @@ func (s source) present(in *Input) bool {
 	return s.slot < len(in.Context) && in.Context[s.slot].Set
 }
 
-func (s source) text() func(*Input) (string, bool) { return s.readText }
-
 func (s source) readText(in *Input) (string, bool) {
 	switch {
 	case s.from == fromUserID:
@@ -106,18 +104,22 @@ func (s source) bits(in *Input) (uint64, bool) {
 	return in.Context[s.slot].Bits, true
 }
 
-func (s source) boolean() func(*Input) (bool, bool) {
-	return func(in *Input) (bool, bool) { v, ok := s.bits(in); return v != 0, ok }
+func (s source) readBool(in *Input) (value, ok bool) {
+	bits, ok := s.bits(in)
+	return bits != 0, ok
 }
 
-func (s source) integer() func(*Input) (int64, bool) {
-	return func(in *Input) (int64, bool) { v, ok := s.bits(in); return int64(v), ok }
+func (s source) readInt(in *Input) (int64, bool) {
+	bits, ok := s.bits(in)
+	return int64(bits), ok
 }
 
-func (s source) integerAsDouble() func(*Input) (float64, bool) {
-	return func(in *Input) (float64, bool) { v, ok := s.bits(in); return float64(int64(v)), ok }
+func (s source) readIntAsDouble(in *Input) (float64, bool) {
+	bits, ok := s.bits(in)
+	return float64(int64(bits)), ok
 }
 
-func (s source) double() func(*Input) (float64, bool) {
-	return func(in *Input) (float64, bool) { v, ok := s.bits(in); return math.Float64frombits(v), ok }
+func (s source) readDouble(in *Input) (float64, bool) {
+	bits, ok := s.bits(in)
+	return math.Float64frombits(bits), ok
 }

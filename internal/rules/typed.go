@@ -19,7 +19,7 @@ func (b *ruleBuilder) typed(e ast.Expr) typedLiteral {
 			return b.presence(e)
 		}
 		if src, ok := b.scalarSource(e); ok && src.kind == profile.Bool {
-			return isBool{from: src, read: src.boolean(), want: true}
+			return isBool{from: src, want: true}
 		}
 	case ast.CallKind:
 		call := e.AsCall()
@@ -134,25 +134,25 @@ func (b *ruleBuilder) comparison(call ast.CallExpr) typedLiteral {
 	switch c := constant.(type) {
 	case types.String:
 		if src.kind == profile.String {
-			return comparison[string]{from: src, read: src.text(), constant: string(c), test: op}
+			return comparison[string]{from: src, read: source.readText, constant: string(c), test: op}
 		}
 	case types.Bool:
 		if src.kind == profile.Bool && (op == equals || op == notEquals) {
-			return isBool{from: src, read: src.boolean(), want: bool(c) == (op == equals)}
+			return isBool{from: src, want: bool(c) == (op == equals)}
 		}
 	case types.Int:
 		switch src.kind {
 		case profile.Int:
-			return comparison[int64]{from: src, read: src.integer(), constant: int64(c), test: op}
+			return comparison[int64]{from: src, read: source.readInt, constant: int64(c), test: op}
 		case profile.Double: // the language compares an int with a double as doubles
-			return comparison[float64]{from: src, read: src.double(), constant: float64(c), test: op}
+			return comparison[float64]{from: src, read: source.readDouble, constant: float64(c), test: op}
 		}
 	case types.Double:
 		switch src.kind {
 		case profile.Double:
-			return comparison[float64]{from: src, read: src.double(), constant: float64(c), test: op}
+			return comparison[float64]{from: src, read: source.readDouble, constant: float64(c), test: op}
 		case profile.Int:
-			return comparison[float64]{from: src, read: src.integerAsDouble(), constant: float64(c), test: op}
+			return comparison[float64]{from: src, read: source.readIntAsDouble, constant: float64(c), test: op}
 		}
 	}
 	return nil
@@ -161,13 +161,13 @@ func (b *ruleBuilder) comparison(call ast.CallExpr) typedLiteral {
 // comparison is source op constant.
 type comparison[T cmp.Ordered] struct {
 	from     source
-	read     func(in *Input) (T, bool) // false: there is no value, so the literal is an error
+	read     func(from source, in *Input) (T, bool) // false: there is no value, so the literal is an error
 	constant T
 	test     test
 }
 
 func (c comparison[T]) value(in *Input) outcome {
-	got, ok := c.read(in)
+	got, ok := c.read(c.from, in)
 	if !ok {
 		return isError
 	}
@@ -177,12 +177,11 @@ func (c comparison[T]) value(in *Input) outcome {
 // isBool is a bool source that is to be want.
 type isBool struct {
 	from source
-	read func(in *Input) (value, ok bool)
 	want bool
 }
 
 func (f isBool) value(in *Input) outcome {
-	got, ok := f.read(in)
+	got, ok := f.from.readBool(in)
 	if !ok {
 		return isError
 	}

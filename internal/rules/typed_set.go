@@ -25,7 +25,7 @@ func (b *ruleBuilder) membership(call ast.CallExpr) typedLiteral {
 			constants = append(constants, string(text))
 		}
 		slices.Sort(constants)
-		return oneOf{from: src, read: src.text(), constants: slices.Compact(constants)}
+		return oneOf{from: src, constants: slices.Compact(constants)}
 	}
 	root, path, ok := selection(set)
 	if !ok || root != varUser || element.Kind() != ast.LiteralKind {
@@ -41,12 +41,11 @@ func (b *ruleBuilder) membership(call ast.CallExpr) typedLiteral {
 
 type oneOf struct {
 	from      source
-	read      func(in *Input) (string, bool)
 	constants []string // sorted
 }
 
 func (o oneOf) value(in *Input) outcome {
-	got, ok := o.read(in)
+	got, ok := o.from.readText(in)
 	if !ok {
 		return isError
 	}

@@ -124,7 +124,8 @@ func readLive(id, headDoc string, revisionDoc pgtype.Text, known liveRevisions) 
 	if err := json.Unmarshal([]byte(revisionDoc.String), &revision); err != nil {
 		return live, fmt.Errorf("revision %d of promotion %q: %w", head.Published, id, err)
 	}
-	live.Promotion = &revision.Promotion
+	document := revision.Promotion // and not what else is known of the revision
+	live.Promotion = &document
 	return live, nil
 }
 

@@ -40,7 +40,8 @@ func inForce(r pebble.Reader, project string, head *rules.Head) (live rules.Live
 	if err == nil && !ok {
 		err = fmt.Errorf("promotion %q: revision %d in force is missing", head.ID, head.Published)
 	}
-	return rules.LivePromotion{Promotion: &revision.Promotion, Revision: head.Published, Paused: head.Paused}, ok, err
+	document := revision.Promotion // and not what else is known of the revision
+	return rules.LivePromotion{Promotion: &document, Revision: head.Published, Paused: head.Paused}, ok, err
 }
 
 // liveAfter is what is in force after the change of a head. The writer's lock is held. A revision in force keeps its document, whose content never changes. A revision that
@@ -60,7 +61,8 @@ func (s *Store) liveAfter(live rules.Roll[rules.LivePromotion], change *rules.Co
 		if err := json.Unmarshal(row, &revision); err != nil {
 			return live, err
 		}
-		next.Promotion = &revision.Promotion
+		document := revision.Promotion
+		next.Promotion = &document
 	default:
 		stored, _, err := inForce(s.db, change.Project, head)
 		if err != nil {
