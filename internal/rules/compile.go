@@ -70,7 +70,7 @@ func (c *Compiler) fill(rs *Ruleset, env *env, prev *Ruleset, same bool) {
 		}
 	}
 	rs.Promotions = NewRoll(compiled...)
-	rs.makeIndex(prev)
+	rs.makeIndex(prev, workersBeside(prev))
 }
 
 func (c *Compiler) promotion(env *env, live *LivePromotion, prev *Ruleset, same bool) compiledOrNot {

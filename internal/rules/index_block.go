@@ -17,8 +17,8 @@ func cutAfter(n int, next *Candidate) bool {
 }
 
 // newIndex makes the index of a placement's candidates, which are in their order. Blocks of prev that hold the same ones are taken over, and what is known of the rules of
-// others; prev must be of the same coding.
-func newIndex(c *coding, candidates []Candidate, prev *index) *index {
+// others; prev must be of the same coding. Blocks are made on so many goroutines.
+func newIndex(c *coding, candidates []Candidate, prev *index, workers int) *index {
 	old := make(map[*Compiled]*block)
 	if prev != nil {
 		for _, b := range prev.blocks {
@@ -26,7 +26,7 @@ func newIndex(c *coding, candidates []Candidate, prev *index) *index {
 		}
 	}
 	var cuts []int
-	var kept []*block // by cut, nil where it is to be made
+	var list []*block // nil where one is to be made
 	for from := 0; from < len(candidates); {
 		to := from + 1
 		for to < len(candidates) && !cutAfter(to-from, &candidates[to]) {
@@ -34,12 +34,12 @@ func newIndex(c *coding, candidates []Candidate, prev *index) *index {
 		}
 		first := candidates[from].Promotion
 		if same := old[first]; same != nil && same.holds(candidates[from:to]) {
-			kept = append(kept, same)
+			list = append(list, same)
 			delete(old, first)
 		} else {
-			kept = append(kept, nil)
+			list = append(list, nil)
 		}
-		cuts, from = append(cuts, to), to
+		cuts, from = append(cuts, from), to
 	}
 	known := make(map[*Rule]*lane)
 	for _, b := range old {
@@ -47,21 +47,19 @@ func newIndex(c *coding, candidates []Candidate, prev *index) *index {
 			known[b.candidates[i].Promotion.Rule] = b.lanes[i]
 		}
 	}
-	made := blocks{coding: c}
-	from := 0
-	for i, to := range cuts {
-		if kept[i] != nil {
-			made.list = append(made.list, kept[i])
-		} else {
-			lanes := make([]*lane, to-from)
-			for i := range lanes {
-				lanes[i] = known[candidates[from+i].Promotion.Rule]
-			}
-			made.make(candidates[from:to], lanes)
+	cuts = append(cuts, len(candidates))
+	each(workers, len(list), func(i int) {
+		if list[i] != nil {
+			return
 		}
-		from = to
-	}
-	return made.index(prev)
+		of := candidates[cuts[i]:cuts[i+1]]
+		lanes := make([]*lane, len(of))
+		for j := range lanes {
+			lanes[j] = known[of[j].Promotion.Rule]
+		}
+		list[i] = newBlock(c, of, lanes)
+	})
+	return indexOf(c, list, prev)
 }
 
 // holds reports whether the block is of these candidates.
@@ -69,40 +67,34 @@ func (b *block) holds(candidates []Candidate) bool {
 	return slices.EqualFunc(b.candidates, candidates, func(x, y Candidate) bool { return x.Promotion == y.Promotion })
 }
 
-// blocks makes the blocks of an index, one after the other.
-type blocks struct {
-	coding *coding
-	list   []*block
-}
-
-// make adds a block of the candidates. Lanes are those of their rules, nil where there is none yet; both are copied.
-func (b *blocks) make(candidates []Candidate, lanes []*lane) {
-	made := &block{candidates: slices.Clone(candidates), lanes: slices.Clone(lanes)}
+// newBlock is a block of the candidates. Lanes are those of their rules, nil where there is none yet; both are copied.
+func newBlock(c *coding, candidates []Candidate, lanes []*lane) *block {
+	b := &block{candidates: slices.Clone(candidates), lanes: slices.Clone(lanes)}
 	for i, l := range lanes {
 		if l == nil {
-			made.lanes[i] = newLane(b.coding, candidates[i].Promotion.Rule)
+			b.lanes[i] = newLane(c, candidates[i].Promotion.Rule)
 		}
 	}
-	made.rows, made.code = newRows(b.coding, made.lanes), newCode(made.lanes)
-	b.list = append(b.list, made)
+	b.rows, b.code = newRows(c, b.lanes), newCode(b.lanes)
 	runtime.Gosched() // on few cores, those who wait for a decision would wait for the whole of it
+	return b
 }
 
-// index is the index of the blocks. Groups of prev are taken over where they say the same of the blocks; prev may be nil, or must be of the same coding.
-func (b *blocks) index(prev *index) *index {
-	x := &index{blocks: b.list, starts: make([]int32, len(b.list))}
+// indexOf is the index of the blocks. Groups of prev are taken over where they say the same of the blocks; prev may be nil, or must be of the same coding.
+func indexOf(c *coding, list []*block, prev *index) *index {
+	x := &index{blocks: list, starts: make([]int32, len(list))}
 	from := 0
-	for i, made := range b.list {
+	for i, made := range list {
 		x.starts[i] = int32(from)
 		from += len(made.candidates)
 	}
-	x.groups = make([]blockGroup, 0, (len(b.list)+wordBits-1)/wordBits)
-	for of := range slices.Chunk(b.list, wordBits) {
+	x.groups = make([]blockGroup, 0, (len(list)+wordBits-1)/wordBits)
+	for of := range slices.Chunk(list, wordBits) {
 		at := len(x.groups)
 		if prev != nil && at < len(prev.groups) && closedAlike(of, prev.blocks[at*wordBits:min((at+1)*wordBits, len(prev.blocks))]) {
 			x.groups = append(x.groups, prev.groups[at])
 		} else {
-			x.groups = append(x.groups, newGroup(b.coding, of))
+			x.groups = append(x.groups, newGroup(c, of))
 		}
 	}
 	return x

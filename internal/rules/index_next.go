@@ -19,7 +19,7 @@ func (x *index) after(c *coding, changed *succession, placement int32) *index {
 	if len(edits) == 0 {
 		return x
 	}
-	next := succeeding{blocks: blocks{coding: c, list: make([]*block, 0, len(x.blocks)+len(edits))}}
+	next := succeeding{coding: c, list: make([]*block, 0, len(x.blocks)+len(edits))}
 	for at, b := range x.blocks {
 		n := 0
 		for n < len(edits) && edits[n].block == at {
@@ -36,7 +36,7 @@ func (x *index) after(c *coding, changed *succession, placement int32) *index {
 	}
 	next.take(&block{}, edits) // all of them, where there was no block
 	next.end()
-	return next.index(x)
+	return indexOf(c, next.list, x)
 }
 
 // edits is what changes in the placement, by block and rank. What comes falls into the block whose first candidate is the last that is not behind it, or into the first.
@@ -63,9 +63,10 @@ func (x *index) edits(changed *succession, placement int32) []edit {
 
 // succeeding makes the blocks of an index after another.
 type succeeding struct {
-	blocks
-	open  []Candidate // not in a block yet
-	lanes []*lane     // of their rules, nil where there is none yet
+	coding *coding
+	list   []*block
+	open   []Candidate // not in a block yet
+	lanes  []*lane     // of their rules, nil where there is none yet
 }
 
 // resume reports whether the block can be taken over: nothing reaches it, and what comes before it ends here.
@@ -114,13 +115,16 @@ func (s *succeeding) add(c Candidate, known *lane) {
 	if cutAfter(len(s.open), &c) {
 		s.end()
 	}
+	if s.open == nil {
+		s.open, s.lanes = make([]Candidate, 0, blockBits), make([]*lane, 0, blockBits)
+	}
 	s.open, s.lanes = append(s.open, c), append(s.lanes, known)
 }
 
 // end makes a block of what is open.
 func (s *succeeding) end() {
 	if len(s.open) > 0 {
-		s.make(s.open, s.lanes)
+		s.list = append(s.list, newBlock(s.coding, s.open, s.lanes))
 		s.open, s.lanes = s.open[:0], s.lanes[:0]
 	}
 }

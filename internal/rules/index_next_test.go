@@ -31,7 +31,7 @@ func TestIndexAfterIsWhatIsMadeAnew(t *testing.T) {
 		p.render()
 		return p
 	}
-	x, live := newIndex(rs.coding, nil, nil), NewRoll[*Compiled]()
+	x, live := newIndex(rs.coding, nil, nil, 1), NewRoll[*Compiled]()
 	taken, groups := 0, 0
 	for step := range 120 {
 		changes := 1 + d.w.IntN(3)
@@ -64,7 +64,7 @@ func TestIndexAfterIsWhatIsMadeAnew(t *testing.T) {
 			}
 		}
 		next := x.after(rs.coding, changed, 1)
-		anew := newIndex(rs.coding, rankedAt(live), nil)
+		anew := newIndex(rs.coding, rankedAt(live), nil, 1)
 		sameIndex(t, step, next, anew)
 		for _, b := range next.blocks {
 			if slices.Contains(x.blocks, b) {

@@ -2,8 +2,8 @@ package rules
 
 import "slices"
 
-// makeIndex indexes every placement, with what prev has indexed already; prev may be nil.
-func (rs *Ruleset) makeIndex(prev *Ruleset) {
+// makeIndex indexes every placement on so many goroutines, with what prev has indexed already; prev may be nil.
+func (rs *Ruleset) makeIndex(prev *Ruleset, workers int) {
 	var coded *coding
 	if prev != nil && prev.Schema.Version == rs.Schema.Version && slices.Equal(prev.Context, rs.Context) {
 		coded = prev.coding
@@ -23,7 +23,7 @@ func (rs *Ruleset) makeIndex(prev *Ruleset) {
 				old = before.index
 			}
 		}
-		table.index = newIndex(rs.coding, candidates, old)
+		table.index = newIndex(rs.coding, candidates, old, workers)
 	}
 }
 
@@ -50,7 +50,7 @@ func (rs *Ruleset) makeIndexAfter(prev *Ruleset, changed *succession) {
 		fresh[i] = c.Rule
 	}
 	if rs.coding = prev.coding.after(fresh, rs.Promotions.Len()); rs.coding == nil {
-		rs.makeIndex(nil)
+		rs.makeIndex(nil, 1)
 		return
 	}
 	rs.noteQuestions(prev, fresh)

@@ -291,7 +291,7 @@ func TestPublishTakesBlocksOver(t *testing.T) {
 	again := *table.At(7).Promotion
 	candidates := slices.Insert(slices.Concat(candidatesOf(before)...), 1500, Candidate{Promotion: &again})
 	made := 0
-	for _, b := range newIndex(rs.coding, candidates, before).blocks {
+	for _, b := range newIndex(rs.coding, candidates, before, 1).blocks {
 		if !slices.Contains(before.blocks, b) {
 			made++
 		}

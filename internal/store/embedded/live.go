@@ -3,31 +3,58 @@ package embedded
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
+	"sync/atomic"
 
 	"eligibility/internal/rules"
 
 	"github.com/cockroachdb/pebble/v2"
+	"golang.org/x/sync/errgroup"
 )
 
 // What is in force of a project is kept decoded beside its schema, and replaced in the critical section of the commit that changes it: a publish among thousands
 // decodes one document and reads none.
 
-// readLive decodes all that is in force.
+// readLive decodes all that is in force, on all processors: at a start, everybody waits for it.
 func readLive(r pebble.Reader, project string) (rules.Roll[rules.LivePromotion], error) {
-	var live []rules.LivePromotion
+	var heads []rules.Head
 	prefix := projectPrefix(tableHead, project)
 	err := scan(r, prefix, following(prefix), func(_, row []byte) (bool, error) {
 		var head rules.Head
 		if err := json.Unmarshal(row, &head); err != nil {
 			return false, fmt.Errorf("head: %w", err)
 		}
-		in, ok, err := inForce(r, project, &head)
-		if ok {
-			live = append(live, in)
-		}
-		return true, err
+		heads = append(heads, head)
+		return true, nil
 	})
-	return rules.NewRoll(live...), err
+	if err != nil {
+		return rules.Roll[rules.LivePromotion]{}, err
+	}
+	const turn = 64
+	var next atomic.Int64
+	var group errgroup.Group
+	live, in := make([]rules.LivePromotion, len(heads)), make([]bool, len(heads))
+	for range min(runtime.GOMAXPROCS(0), 1+len(heads)/turn) {
+		group.Go(func() error {
+			for i := int(next.Add(1) - 1); i < len(heads); i = int(next.Add(1) - 1) {
+				var err error
+				if live[i], in[i], err = inForce(r, project, &heads[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return rules.Roll[rules.LivePromotion]{}, err
+	}
+	kept := live[:0]
+	for i, ok := range in {
+		if ok {
+			kept = append(kept, live[i])
+		}
+	}
+	return rules.NewRoll(kept...), nil
 }
 
 // inForce decodes the revision that a head puts into force, if it does.
