@@ -17,7 +17,7 @@ import (
 
 // Store is everything that a replica asks of its store.
 type Store interface {
-	profile.Source
+	profile.PartialSource
 	profile.Writer
 	profile.Reader
 	rules.Repo

@@ -32,7 +32,7 @@ var (
 
 // Users is where users are read; a store is one.
 type Users interface {
-	profile.Source
+	profile.PartialSource
 	UserIDs(ctx context.Context, project, after string, limit int) ([]string, error)
 }
 

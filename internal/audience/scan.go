@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"eligibility/internal/engine"
 	"eligibility/internal/hlc"
 	"eligibility/internal/precheck"
 	"eligibility/internal/profile"
@@ -168,6 +169,7 @@ type page struct {
 	slice  precheck.Slice
 	keys   []profile.Key
 	dst    []*profile.Snapshot
+	only   *profile.Projection // what the question needs to know of a user; nil until somebody is read
 	buf    []byte
 	found  []answer
 	stamps []hlc.Timestamp // of the slices
@@ -258,7 +260,13 @@ func (p *page) read(ctx context.Context, ids []string) error {
 		p.keys = append(p.keys, profile.Key{Project: p.job.Project, User: id})
 	}
 	p.dst = append(p.dst[:0], make([]*profile.Snapshot, len(ids))...)
-	if err := p.m.deps.Users.Load(ctx, p.keys, p.dst); err != nil {
+	if p.only == nil {
+		p.only = engine.Reads(p.rules, p.rule, p.job.Ask.Channel)
+		if p.slot >= 0 {
+			p.only.Attribute(p.slot)
+		}
+	}
+	if err := p.m.deps.Users.LoadPart(ctx, p.only, p.keys, p.dst); err != nil {
 		return err
 	}
 	p.stamps = append(p.stamps, p.dst[0].AsOf)

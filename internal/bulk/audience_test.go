@@ -45,6 +45,10 @@ func (e everybody) Load(_ context.Context, keys []profile.Key, dst []*profile.Sn
 	return nil
 }
 
+func (e everybody) LoadPart(ctx context.Context, _ *profile.Projection, keys []profile.Key, dst []*profile.Snapshot) error {
+	return e.Load(ctx, keys, dst)
+}
+
 // jobs is a plane with jobs, as a handler.
 type jobs struct {
 	t *testing.T

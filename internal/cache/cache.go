@@ -172,6 +172,10 @@ func (c *Cache) view(hash uint64) view {
 
 // keep offers a loaded entry to the hints, unless it is too large or refused already, and reports whether it did.
 func (c *Cache) keep(hash uint64, e *entry) bool {
+	if e.snap.Partial { // good for one question: nothing loads it for keeping, and nothing ever may
+		c.stats.fillsRefused.Add(1)
+		return false
+	}
 	if e.cost > c.cfg.MaxEntryBytes {
 		c.stats.oversize.Add(1)
 		return false

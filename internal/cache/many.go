@@ -106,7 +106,7 @@ func (b *bulk) load(ctx context.Context, chunk []wanted) error {
 		chunk[i].floorSeen = b.cache.floors.highest(chunk[i].hash)
 	}
 	b.snaps = append(b.snaps[:0], make([]*profile.Snapshot, len(chunk))...)
-	return b.cache.store.load(ctx, b.batch, b.snaps)
+	return b.cache.store.loadPart(ctx, b.demand.Only, b.batch, b.snaps)
 }
 
 // accept keeps what answers and returns the rest at the front of the chunk, with the gravest cause.

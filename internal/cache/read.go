@@ -18,6 +18,8 @@ type Demand struct {
 	// MaxStale allows a Degraded read of up to this age when the store cannot answer. 0 fails closed. It never applies together with
 	// MinAsOf, nor to GetMany.
 	MaxStale time.Duration
+	// Only, of a GetMany, is what the caller is going to read: users that are not cached may come without the rest, and must not be asked for it. Nil is everything.
+	Only *profile.Projection
 	// NoStore keeps what is loaded for this read out of the cache.
 	NoStore bool
 }

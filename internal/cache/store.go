@@ -31,10 +31,28 @@ var errContract = fmt.Errorf("%w: the source answered for another key or not at 
 
 // load fills dst with the snapshots of keys. Every failure but the end of ctx is profile.ErrUnavailable.
 func (s *store) load(ctx context.Context, keys []profile.Key, dst []*profile.Snapshot) error {
+	return s.loadBy(ctx, s.src.Load, keys, dst)
+}
+
+// loadPart is load of what only asks for, or of more where the source cannot leave anything out.
+func (s *store) loadPart(ctx context.Context, only *profile.Projection, keys []profile.Key, dst []*profile.Snapshot) error {
+	src, able := s.src.(profile.PartialSource)
+	if !able || only.Whole() {
+		return s.load(ctx, keys, dst)
+	}
+	return s.loadBy(ctx, func(ctx context.Context, keys []profile.Key, dst []*profile.Snapshot) error {
+		return src.LoadPart(ctx, only, keys, dst)
+	}, keys, dst)
+}
+
+// reading is the Load of a source, or what stands in for it.
+type reading func(ctx context.Context, keys []profile.Key, dst []*profile.Snapshot) error
+
+func (s *store) loadBy(ctx context.Context, read reading, keys []profile.Key, dst []*profile.Snapshot) error {
 	clear(dst)
 	began := time.Now()
 	err := s.call(ctx, func(ctx context.Context) error {
-		if err := s.src.Load(ctx, keys, dst); err != nil {
+		if err := read(ctx, keys, dst); err != nil {
 			return err
 		}
 		return answered(keys, dst)

@@ -85,7 +85,8 @@ type run struct {
 	asked []Line              // of a chunk
 	keys  []profile.Key
 	reads []cache.Read
-	lines []Line // of a slice of it
+	only  *profile.Projection // what the question needs to know of a user; nil until somebody is read
+	lines []Line              // of a slice of it
 	slice Slice
 	sum   Summary
 
@@ -165,7 +166,10 @@ func (r *run) read(ctx context.Context) error {
 		r.reads = make([]cache.Read, ChunkUsers)
 	}
 	r.reads = r.reads[:len(r.keys)]
-	demand := cache.Demand{ReadsSchema: r.job.Ruleset.ReadsSchema, NoStore: true}
+	if r.only == nil {
+		r.only = engine.Reads(r.job.Ruleset, r.job.Promotion, r.job.Channel)
+	}
+	demand := cache.Demand{ReadsSchema: r.job.Ruleset.ReadsSchema, NoStore: true, Only: r.only}
 	if err := r.job.Users.GetMany(ctx, r.keys, &demand, r.reads); err != nil {
 		return fmt.Errorf("read users: %w", err)
 	}

@@ -1,12 +1,14 @@
 package profile
 
 import (
+	"bytes"
 	"cmp"
 	"math"
 	"slices"
 
 	"eligibility/internal/hlc"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/valyala/fastjson"
 )
 
@@ -14,6 +16,7 @@ import (
 // Build. It is not safe for concurrent use; keep one for each loading goroutine, it reuses its buffers.
 type Builder struct {
 	schema  *Schema
+	only    *Projection // what is kept, nil for everything
 	snap    Snapshot
 	parser  fastjson.Parser
 	pending []pendingEvent
@@ -51,7 +54,7 @@ type pair struct {
 
 // Reset begins a snapshot of key, read at asOf, under the schema.
 func (b *Builder) Reset(schema *Schema, key Key, asOf hlc.Timestamp) {
-	b.schema = schema
+	b.schema, b.only = schema, nil
 	b.pending, b.words, b.dropped, b.text = b.pending[:0], b.words[:0], b.dropped[:0], b.text[:0]
 	b.items, b.runs, b.times = b.items[:0], b.runs[:0], b.times[:0]
 	b.texts.reset()
@@ -60,6 +63,11 @@ func (b *Builder) Reset(schema *Schema, key Key, asOf hlc.Timestamp) {
 	b.states, b.cells = slices.Grow(b.states[:0], n)[:n], slices.Grow(b.cells[:0], n)[:n]
 	clear(b.states)
 	clear(b.cells)
+}
+
+// Only has the snapshot that was just begun hold no more than what is going to be read.
+func (b *Builder) Only(p *Projection) {
+	b.only, b.snap.Partial = p, !p.Whole()
 }
 
 // Found notes that a profile row exists.
@@ -72,7 +80,7 @@ func (b *Builder) Email(email string) { b.builtin(SlotEmail, email) }
 func (b *Builder) TimeZone(zone string) { b.builtin(SlotTimeZone, zone) }
 
 func (b *Builder) builtin(slot int, value string) {
-	if value != "" {
+	if value != "" && b.only.reads(slot) {
 		b.set(slot, b.intern([]byte(value)))
 	}
 }
@@ -80,7 +88,7 @@ func (b *Builder) builtin(slot int, value string) {
 // Consent sets consent for a channel; an unknown channel is ignored.
 func (b *Builder) Consent(channel string, given bool) {
 	i := slices.Index(Channels, channel)
-	if i < 0 {
+	if i < 0 || !b.only.reads(SlotConsent(i)) {
 		return
 	}
 	var bits uint64
@@ -91,36 +99,77 @@ func (b *Builder) Consent(channel string, given bool) {
 }
 
 // Attributes decodes the stored JSON object of attributes by name. Undeclared names are passed over. A row that is not a JSON object marks
-// the snapshot Broken: every declared attribute is then Invalid, and nothing else of the load fails.
+// the snapshot Broken: every declared attribute is then Invalid, and nothing else of the load fails. A member that is too deep to be read is Invalid by itself.
 func (b *Builder) Attributes(object []byte) {
 	if len(object) == 0 {
 		return
 	}
 	v, err := b.parser.ParseBytes(object)
-	if err != nil || v.Type() != fastjson.TypeObject {
+	switch {
+	case err == nil && v.Type() == fastjson.TypeObject:
+		b.object("", v)
+	case err != nil && b.members(object):
+	default:
 		b.snap.Broken = true
 		for i := range b.schema.Attributes {
 			if !b.schema.Attributes[i].Builtin {
 				b.states[i] = Invalid
 			}
 		}
-		return
 	}
-	b.object("", v)
+}
+
+// members decodes an object one member at a time, and reports whether it is one. It is for what the parser refuses as a whole, which is objects with more levels than it goes down: who
+// reads only some of the members must find in them what everybody does.
+func (b *Builder) members(object []byte) bool {
+	options := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	if !jsontext.Value(object).IsValid(options...) {
+		return false
+	}
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(object), options...)
+	if begin, err := decoder.ReadToken(); err != nil || begin.Kind() != '{' {
+		return false
+	}
+	for decoder.PeekKind() != '}' {
+		token, err := decoder.ReadToken()
+		if err != nil {
+			return false
+		}
+		name := token.String()
+		value, err := decoder.ReadValue()
+		if err != nil {
+			return false
+		}
+		if v, err := b.parser.ParseBytes(value); err == nil {
+			b.named("", name, v)
+			continue
+		}
+		if attr, ok := b.schema.Attribute(name); ok && !attr.Builtin {
+			b.states[attr.Slot] = Invalid
+		}
+		for _, slot := range b.schema.Nested(name) {
+			if !b.schema.Attributes[slot].Builtin {
+				b.states[slot] = Invalid
+			}
+		}
+	}
+	return true
 }
 
 func (b *Builder) object(prefix string, v *fastjson.Value) {
-	v.GetObject().Visit(func(name []byte, value *fastjson.Value) {
-		if prefix == "" && string(name) == AttributeDevices {
-			b.devices(value)
-		}
-		path := prefix + string(name)
-		if attr, ok := b.schema.Attribute(path); ok && !attr.Builtin {
-			b.attribute(attr, value)
-		} else if len(b.schema.Nested(path)) > 0 && value.Type() == fastjson.TypeObject {
-			b.object(path+".", value)
-		}
-	})
+	v.GetObject().Visit(func(name []byte, value *fastjson.Value) { b.named(prefix, string(name), value) })
+}
+
+func (b *Builder) named(prefix, name string, value *fastjson.Value) {
+	if prefix == "" && name == AttributeDevices && b.only.readsDevices() {
+		b.devices(value)
+	}
+	path := prefix + name
+	if attr, ok := b.schema.Attribute(path); ok && !attr.Builtin {
+		b.attribute(attr, value)
+	} else if len(b.schema.Nested(path)) > 0 && value.Type() == fastjson.TypeObject {
+		b.object(path+".", value)
+	}
 }
 
 // devices counts those that a push can reach. A list that is none, or an entry that is no device, counts nothing: no push is sent to what may not be there.
@@ -133,7 +182,7 @@ func (b *Builder) devices(v *fastjson.Value) {
 }
 
 func (b *Builder) attribute(attr *Attribute, v *fastjson.Value) {
-	if v.Type() == fastjson.TypeNull {
+	if v.Type() == fastjson.TypeNull || !b.only.reads(attr.Slot) {
 		return
 	}
 	var bits uint64
@@ -215,13 +264,13 @@ func span(from, n int) uint64 { return uint64(from)<<32 | uint64(n) }
 // Event adds one stored event. Undeclared types and properties, and properties of another type than declared, are passed over.
 func (b *Builder) Event(name string, at int64, properties []byte) {
 	typ, ok := b.schema.EventType(name)
-	if !ok {
+	if !ok || b.only.eventReads(typ.Slot) == readsNone {
 		return
 	}
 	from := len(b.words)
 	b.words = append(b.words, make([]uint64, 1+len(typ.Properties))...)
 	b.pending = append(b.pending, pendingEvent{slot: int32(typ.Slot), seq: int32(len(b.pending)), at: at, from: int32(from)})
-	if len(properties) == 0 || len(typ.Properties) == 0 {
+	if len(properties) == 0 || len(typ.Properties) == 0 || b.only.eventReads(typ.Slot) != readsAll {
 		return
 	}
 	v, err := b.parser.ParseBytes(properties)
@@ -241,7 +290,7 @@ func (b *Builder) Event(name string, at int64, properties []byte) {
 
 // Truncated says that the events of the type before since (wall nanoseconds, exclusive) were left out although they are within retention.
 func (b *Builder) Truncated(name string, since int64) {
-	if typ, ok := b.schema.EventType(name); ok {
+	if typ, ok := b.schema.EventType(name); ok && b.only.eventReads(typ.Slot) != readsNone {
 		b.dropped = append(b.dropped, dropped{slot: int32(typ.Slot), since: since})
 	}
 }

@@ -142,3 +142,33 @@ func (e *event) compare(typ *EventType, other *event) int {
 	}
 	return 0
 }
+
+// Difference names the first thing that is asked for and in which two snapshots of one user differ, or is "". Both were built with the schema; part must be without what is not
+// asked for.
+func (p *Projection) Difference(schema *Schema, part, whole *Snapshot) string {
+	if p.readsDevices() && part.Devices != whole.Devices || !p.readsDevices() && part.Devices != 0 {
+		return "devices"
+	}
+	for i := range schema.Attributes {
+		if p.reads(i) && !sameValue(schema.Attributes[i].Type, part, whole, i) || !p.reads(i) && part.State(i) == Present {
+			return "attribute " + schema.Attributes[i].Name
+		}
+	}
+	for i := range schema.EventTypes {
+		typ := schema.EventTypes[i]
+		switch p.eventReads(i) {
+		case readsNone:
+			if e := part.Events(i); e.Len() > 0 || e.Since() > 0 {
+				return "events " + typ.Name
+			}
+			continue
+		case readsTimes:
+			typ.Properties = nil
+		case readsAll:
+		}
+		if part.Events(i).Since() != whole.Events(i).Since() || !sameEvents(&typ, part, whole, 0) {
+			return "events " + typ.Name
+		}
+	}
+	return ""
+}

@@ -21,6 +21,7 @@ type Snapshot struct {
 	SchemaVersion uint64
 	Found         bool // a profile row exists
 	Broken        bool // the stored row is not readable as JSON; every attribute is Invalid
+	Partial       bool // it lacks what a Projection left out: good for the question that it was read for, and for nothing else
 	Devices       int8 // devices of the user that take pushes: a token, and not disabled
 	// Derived is what a reader of snapshots makes of this one and wants to find again: a cache, which says nothing that the snapshot does not. It is always of one type.
 	Derived atomic.Value

@@ -14,6 +14,7 @@ type Rule struct {
 	source      string
 	formula     formula
 	readsSchema uint64
+	reads       []read
 	questions   []question
 	mark        uint32 // a hash of the promotion's id: where blocks of an index are cut
 }
@@ -69,7 +70,7 @@ func (c *Compiler) rule(env *env, source string) (*Rule, []Issue) {
 		return nil, []Issue{{Severity: SeverityError, Field: fieldRule, Line: 1, Column: 1, Code: "internal_limit", Message: "the rule cannot be planned"}}
 	}
 	return &Rule{
-		source: source, formula: f, readsSchema: b.reads(checked.Expr()), questions: b.questions(&f),
+		source: source, formula: f, readsSchema: b.reads(checked.Expr()), reads: readsOf(env.schema, checked.Expr()), questions: b.questions(&f),
 	}, nil
 }
 

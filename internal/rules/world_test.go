@@ -97,8 +97,14 @@ type happened struct {
 
 // snapshot is the person as it is loaded, or with everything that ever happened.
 func (p *person) snapshot(schema *profile.Schema, whole bool) *profile.Snapshot {
+	return p.part(schema, whole, nil)
+}
+
+// part is the snapshot of what only asks for.
+func (p *person) part(schema *profile.Schema, whole bool, only *profile.Projection) *profile.Snapshot {
 	var b profile.Builder
 	b.Reset(schema, profile.Key{Project: "p", User: "u"}, hlc.Timestamp{Wall: p.base})
+	b.Only(only)
 	b.Found()
 	b.Email(p.email)
 	b.TimeZone(p.zone)

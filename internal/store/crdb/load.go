@@ -44,10 +44,13 @@ func loadStatement(d *dialect, users, projects, project, user string) string {
     (SELECT project_id, user_id, name, occurred_at, props,
         row_number() OVER (PARTITION BY project_id, user_id, name ORDER BY occurred_at DESC, event_id) AS place
       FROM user_events WHERE %s AND occurred_at > now() - $3::INTERVAL AND name = ANY ($4::TEXT[])) AS w
-    WHERE place <= CASE WHEN left(name, %d) = '%s' OR name = '%s' THEN %d ELSE %d END)
-) AS r`, rowStamp, d.asOf, rowSchema, projects, rowProfile, project, user, users, rowEvent, project, user, users,
-		len(profile.ReservedEvents), profile.ReservedEvents, profile.EventSend, profile.MaxEngagementPerType+1, profile.MaxEventsPerType+1)
+    WHERE place <= %s)
+) AS r`, rowStamp, d.asOf, rowSchema, projects, rowProfile, project, user, users, rowEvent, project, user, users, placesKept)
 }
+
+// placesKept is how many events of the type name come of a user: those that a snapshot holds, and one more.
+var placesKept = fmt.Sprintf("CASE WHEN left(name, %d) = '%s' OR name = '%s' THEN %d ELSE %d END",
+	len(profile.ReservedEvents), profile.ReservedEvents, profile.EventSend, profile.MaxEngagementPerType+1, profile.MaxEventsPerType+1)
 
 // Load fills dst[i] for keys[i], all as of the stamp of one statement, decoded with each project's schema at that stamp.
 //
@@ -56,6 +59,10 @@ func loadStatement(d *dialect, users, projects, project, user string) string {
 // out: that is what Events.Since says. Events in the future count as the newest. What other writers put into a row and no rule can use
 // makes that value invalid, or that snapshot Broken, and never fails the load.
 func (s *Store) Load(ctx context.Context, keys []profile.Key, dst []*profile.Snapshot) error {
+	return s.loadUsers(ctx, nil, keys, dst)
+}
+
+func (s *Store) loadUsers(ctx context.Context, only *profile.Projection, keys []profile.Key, dst []*profile.Snapshot) error {
 	if len(keys) == 0 {
 		return ctx.Err()
 	}
@@ -63,7 +70,7 @@ func (s *Store) Load(ctx context.Context, keys []profile.Key, dst []*profile.Sna
 	defer cancel()
 	l := s.builders.Get().(*loader)
 	defer s.builders.Put(l)
-	l.ask(keys)
+	l.ask(keys, only)
 	err := s.again(own, func(ctx context.Context, conn *pgxpool.Conn) error { return s.load(ctx, conn, l) })
 	if err != nil {
 		return outcome(ctx, "load users", err)
@@ -90,8 +97,8 @@ func (s *Store) load(ctx context.Context, conn *pgxpool.Conn, l *loader) error {
 	return fmt.Errorf("%w: the schema changes faster than it can be read", profile.ErrUnavailable)
 }
 
-// ask notes the keys.
-func (l *loader) ask(keys []profile.Key) {
+// ask notes the keys, and what of the users is wanted. Who asks about several projects at once gets everything.
+func (l *loader) ask(keys []profile.Key, only *profile.Projection) {
 	l.projects, l.users, l.owners, l.pairs = l.projects[:0], l.users[:0], l.owners[:0], false
 	for _, key := range keys {
 		if len(l.projects) == 0 || l.projects[len(l.projects)-1] != key.Project && !contains(l.projects, key.Project) {
@@ -100,6 +107,11 @@ func (l *loader) ask(keys []profile.Key) {
 		l.owners, l.users = append(l.owners, key.Project), append(l.users, key.User)
 	}
 	l.pairs = len(l.projects) > 1
+	if l.only = only; only.Whole() || l.pairs {
+		l.only = nil
+		return
+	}
+	l.part.of(only)
 }
 
 func contains(list []string, name string) bool {
@@ -121,6 +133,8 @@ func (l *loader) run(ctx context.Context, conn *pgxpool.Conn, s *Store, known kn
 	retention := interval(s.cfg.Retention)
 	var rows pgx.Rows
 	switch {
+	case l.only != nil:
+		rows, err = l.queryPart(ctx, conn, s, &known)
 	case l.pairs:
 		rows, err = conn.Query(ctx, s.sql.loadMixed, l.owners, l.users, retention, known.types, known.versions)
 	case len(l.users) == 1:

@@ -17,6 +17,9 @@ type loader struct {
 	users    []string // of the keys, each once; of one project
 	pairs    bool     // the keys are of several projects: users goes with owners
 	owners   []string
+	only     *profile.Projection // what is wanted of the users, nil for everything
+	part     part                // the same as it is asked for
+	args     []any
 
 	at      hlc.Timestamp
 	found   map[profile.Key]*userRows
@@ -75,6 +78,7 @@ func (l *loader) build(keys []profile.Key, dst []*profile.Snapshot) {
 			schema = empty
 		}
 		l.builder.Reset(schema, key, l.at)
+		l.builder.Only(l.only)
 		if f := l.found[key]; f != nil {
 			l.profile(f)
 			l.history(f, schema)

@@ -35,6 +35,7 @@ type Store struct {
 	log     *slog.Logger
 	dialect dialect
 	sql     statements
+	parts   sync.Map // of partShape → text of the statement
 	pool    *pgxpool.Pool
 	feed    events.Feed
 

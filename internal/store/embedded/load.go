@@ -16,6 +16,11 @@ import (
 // profile.MaxEngagementPerType. Where more lie within retention, the type is complete from one nanosecond after the newest event left out:
 // that is what Events.Since says. Events in the future count as the newest.
 func (s *Store) Load(ctx context.Context, keys []profile.Key, dst []*profile.Snapshot) error {
+	return s.loading(ctx, len(keys), func(l *loader, v view) error { return l.load(ctx, s, v, keys, dst) })
+}
+
+// loading has a loader read users in a fresh view.
+func (s *Store) loading(ctx context.Context, users int, load func(l *loader, v view) error) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -23,11 +28,11 @@ func (s *Store) Load(ctx context.Context, keys []profile.Key, dst []*profile.Sna
 	l := s.builders.Get().(*loader)
 	defer s.builders.Put(l)
 	v := s.view()
-	err := l.load(ctx, s, v, keys, dst)
+	err := load(l, v)
 	if closeErr := v.Close(); err == nil {
 		err = closeErr
 	}
-	s.counters.loads.Add(uint64(len(keys)))
+	s.counters.loads.Add(uint64(users))
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("load users: %w: %w", profile.ErrUnavailable, err)
 	}
@@ -42,6 +47,7 @@ type loader struct {
 	upper    []byte // end of the user's profile and events
 	typed    []byte // prefix of the event type being read
 	retained int64
+	order    []int // of a partial load: the keys as the store has them
 }
 
 func (l *loader) load(ctx context.Context, s *Store, v view, keys []profile.Key, dst []*profile.Snapshot) (err error) {
@@ -125,6 +131,16 @@ func (l *loader) events(it *pebble.Iterator, schema *profile.Schema, rest []byte
 	if !known {
 		return l.skip(it), nil
 	}
+	whole, err := l.history(it, declared, true)
+	if err != nil || !whole {
+		return err == nil && l.skip(it), err
+	}
+	return it.Valid(), nil
+}
+
+// history reads the events of the type that the iterator stands at, newest first. It is whole when the iterator is behind the type, and not when older ones are left: they do not
+// count. Without properties nothing but the times is read.
+func (l *loader) history(it *pebble.Iterator, declared *profile.EventType, properties bool) (whole bool, err error) {
 	limit := profile.MaxEventsPerType
 	if declared.Reserved {
 		limit = profile.MaxEngagementPerType
@@ -135,20 +151,19 @@ func (l *loader) events(it *pebble.Iterator, schema *profile.Schema, rest []byte
 		case !ok:
 			return false, errKey
 		case at <= l.retained:
-			return l.skip(it), nil
+			return false, nil
 		case kept == limit:
 			l.builder.Truncated(declared.Name, at+1)
-			return l.skip(it), nil
-		}
-		value, err := it.ValueAndErr()
-		if err != nil {
-			return false, err
-		}
-		l.builder.Event(declared.Name, at, value)
-		if !it.Next() {
 			return false, nil
 		}
-		if !bytes.HasPrefix(it.Key(), l.typed) {
+		var value []byte
+		if properties {
+			if value, err = it.ValueAndErr(); err != nil {
+				return false, err
+			}
+		}
+		l.builder.Event(declared.Name, at, value)
+		if !it.Next() || !bytes.HasPrefix(it.Key(), l.typed) {
 			return true, nil
 		}
 	}

@@ -15,7 +15,7 @@ import (
 
 // Store is everything that a store does.
 type Store interface {
-	profile.Source
+	profile.PartialSource
 	profile.Writer
 	profile.Reader
 	rules.Repo
@@ -54,6 +54,7 @@ func Run(t *testing.T, h Harness) {
 		{"Events", testEvents},
 		{"EventLimits", testEventLimits},
 		{"Load", testLoad},
+		{"Parts", testParts},
 		{"Sample", testSample},
 		{"Time", testTime},
 		{"Erasure", testErasure},
