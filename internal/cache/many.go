@@ -112,8 +112,9 @@ func (b *bulk) load(ctx context.Context, chunk []wanted) error {
 // accept keeps what answers and returns the rest at the front of the chunk, with the gravest cause.
 func (b *bulk) accept(chunk []wanted, lastTry bool) (refused []wanted, gravest cause) {
 	refused = chunk[:0]
+	e := &entry{maxAge: b.cache.cfg.life()} // none of them is kept: one after the other is looked at
 	for i, w := range chunk {
-		e := newEntry(b.snaps[i], b.cache.cfg.life(), 0)
+		e.snap = b.snaps[i]
 		r, why := b.cache.accept(w.hash, b.keys[w.index], b.demand, loaded{e, w.floorSeen, after}, lastTry)
 		if why != fits {
 			refused = append(refused, w)

@@ -33,6 +33,7 @@ type Builder struct {
 	data    []byte // what Build puts together
 	pairs   []pair
 	digits  []byte // scratch of scalar
+	room    room
 }
 
 type pendingEvent struct {
@@ -329,11 +330,50 @@ func (b *Builder) Build() *Snapshot {
 		}
 		b.runs[i].since = max(b.runs[i].since, d.since)
 	}
-	out := b.snap
-	out.words = make([]int64, 0, before+len(b.times))
+	out := b.room.snapshot()
+	*out = b.snap
+	out.words = b.room.cut(before + len(b.times))
 	out.words = append(append(append(out.words, b.cells...), b.items...), b.times...)
 	out.data, out.runs = string(b.data), exact(b.runs)
-	return &out
+	return out
+}
+
+// Together has the next snapshots, of so many users, share pieces of memory: cheaper to make, and none of it goes as long as one of them is there. It is for what is read
+// and forgotten together. 0 ends it.
+func (b *Builder) Together(users int) {
+	b.room = room{users: users}
+}
+
+// room is memory that several snapshots share; the zero value makes each its own.
+type room struct {
+	users int // that are still to come
+	snaps []Snapshot
+	words []int64
+}
+
+func (r *room) snapshot() *Snapshot {
+	if r.users == 0 {
+		return new(Snapshot)
+	}
+	if len(r.snaps) == 0 {
+		r.snaps = make([]Snapshot, r.users)
+	}
+	s := &r.snaps[0]
+	r.snaps, r.users = r.snaps[1:], r.users-1
+	return s
+}
+
+// cut is an empty slice with exactly so much room.
+func (r *room) cut(n int) []int64 {
+	if r.users == 0 && r.words == nil {
+		return make([]int64, 0, n)
+	}
+	if cap(r.words) < n {
+		r.words = make([]int64, 0, n*(1+r.users))
+	}
+	out := r.words[0:0:n]
+	r.words = r.words[n:n:cap(r.words)]
+	return out
 }
 
 func exact[T any](s []T) []T {

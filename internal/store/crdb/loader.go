@@ -68,6 +68,10 @@ func (r *loadRow) scan(rows pgx.Rows) error {
 
 // build makes the snapshots.
 func (l *loader) build(keys []profile.Key, dst []*profile.Snapshot) {
+	if l.only != nil {
+		l.builder.Together(len(keys))
+		defer l.builder.Together(0)
+	}
 	var empty *profile.Schema // of projects that do not exist
 	for i, key := range keys {
 		schema := l.schemas[key.Project]

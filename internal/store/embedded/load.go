@@ -47,7 +47,8 @@ type loader struct {
 	upper    []byte // end of the user's profile and events
 	typed    []byte // prefix of the event type being read
 	retained int64
-	order    []int // of a partial load: the keys as the store has them
+	order    []int  // of a partial load: the keys as the store has them
+	picked   []byte // of one: the attributes that are asked for
 }
 
 func (l *loader) load(ctx context.Context, s *Store, v view, keys []profile.Key, dst []*profile.Snapshot) (err error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"slices"
 
 	"eligibility/internal/profile"
@@ -30,6 +31,8 @@ func (l *loader) loadPart(ctx context.Context, s *Store, v view, only *profile.P
 	}
 	defer closing(it, &err)
 	l.sort(keys)
+	l.builder.Together(len(keys))
+	defer l.builder.Together(0)
 	for _, i := range l.order {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -69,7 +72,7 @@ func (l *loader) part(it *pebble.Iterator, schema *profile.Schema, only *profile
 		if err != nil {
 			return err
 		}
-		l.profile(value)
+		l.partProfile(value, only)
 	}
 	for _, name := range only.EventTypes() {
 		declared, known := schema.EventType(name)
@@ -85,4 +88,81 @@ func (l *loader) part(it *pebble.Iterator, schema *profile.Schema, only *profile
 		}
 	}
 	return it.Error()
+}
+
+// partProfile is profile of what is asked for. What is not as this package writes it is decoded as a whole.
+func (l *loader) partProfile(value []byte, only *profile.Projection) {
+	email, zone, consents, attributes, ok := cutRow(value)
+	if !ok {
+		l.profile(value)
+		return
+	}
+	b := &l.builder
+	b.Found()
+	if only.ReadsEmail() {
+		b.Email(string(email))
+	}
+	if only.ReadsTimeZone() {
+		b.TimeZone(string(zone))
+	}
+	for consents.next() {
+		b.Consent(consents.channel, consents.given)
+	}
+	if len(only.Members()) == 0 {
+		return
+	}
+	if l.picked, ok = pick(l.picked[:0], attributes, only.Members()); ok {
+		attributes = l.picked
+	}
+	b.Attributes(attributes)
+}
+
+// cutRow takes an encoded row apart without copying anything.
+func cutRow(data []byte) (email, zone []byte, consents consentList, attributes []byte, ok bool) {
+	if len(data) == 0 || data[0] != rowVersion {
+		return nil, nil, consents, nil, false
+	}
+	rest := data[1:]
+	if email, rest, ok = cutSized(rest); !ok {
+		return nil, nil, consents, nil, false
+	}
+	if zone, rest, ok = cutSized(rest); !ok {
+		return nil, nil, consents, nil, false
+	}
+	n, size := binary.Uvarint(rest)
+	if size <= 0 {
+		return nil, nil, consents, nil, false
+	}
+	rest = rest[size:]
+	consents = consentList{left: n, rest: rest}
+	for range n {
+		if _, rest, ok = cutSized(rest); !ok || len(rest) == 0 {
+			return nil, nil, consents, nil, false
+		}
+		rest = rest[1:]
+	}
+	return email, zone, consents, rest, true
+}
+
+// consentList is the consents in an encoded row that cutRow has gone through.
+type consentList struct {
+	left    uint64
+	rest    []byte
+	channel string // "" for one that is not known
+	given   bool
+}
+
+func (c *consentList) next() bool {
+	if c.left == 0 {
+		return false
+	}
+	name, rest, _ := cutSized(c.rest)
+	c.channel, c.given, c.rest = "", rest[0] == 1, rest[1:]
+	for _, channel := range profile.Channels {
+		if channel == string(name) {
+			c.channel = channel
+		}
+	}
+	c.left--
+	return true
 }
