@@ -13,7 +13,7 @@ import (
 
 func (p *page) answer(user *profile.Snapshot) {
 	request := engine.Request{Channel: p.job.Ask.Channel, Now: p.job.Ask.At.UnixNano()}
-	outcome := engine.Check(p.rules, user, &request, p.rule)
+	outcome := p.checker.Check(p.rules, user, &request, p.rule)
 	one := answer{reason: outcome.Reason, eligible: outcome.Eligible}
 	if p.slot >= 0 {
 		one.text, one.present = valueText(user, p.slot, p.kind)

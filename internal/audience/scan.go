@@ -166,13 +166,14 @@ func (r *runner) wish() State {
 // page is what one worker reads and writes at one time.
 type page struct {
 	*runner
-	slice  precheck.Slice
-	keys   []profile.Key
-	dst    []*profile.Snapshot
-	only   *profile.Projection // what the question needs to know of a user; nil until somebody is read
-	buf    []byte
-	found  []answer
-	stamps []hlc.Timestamp // of the slices
+	slice   precheck.Slice
+	checker engine.Checker
+	keys    []profile.Key
+	dst     []*profile.Snapshot
+	only    *profile.Projection // what the question needs to know of a user; nil until somebody is read
+	buf     []byte
+	found   []answer
+	stamps  []hlc.Timestamp // of the slices
 }
 
 // answer is what a page says of one user, until it counts.

@@ -179,20 +179,32 @@ func why(p *rules.Compiled, in *rules.Input) (rules.Reason, string) {
 
 // Check answers for one promotion on req.Channel, without ranking: what a sender asks before it sends.
 func Check(rs *rules.Ruleset, snap *profile.Snapshot, req *Request, p *rules.Compiled) Outcome {
+	var c Checker
+	return c.Check(rs, snap, req, p)
+}
+
+// Checker is Check for who asks about many users: it keeps its memory, and the last of them in it. It is for one goroutine at a time; the zero value is ready.
+type Checker struct {
+	decision Decision
+	withheld []Withheld
+}
+
+// Check is described at the function of that name.
+func (c *Checker) Check(rs *rules.Ruleset, snap *profile.Snapshot, req *Request, p *rules.Compiled) Outcome {
 	out := Outcome{ValidUntil: rules.Forever}
 	if !targets(p, req.Channel) {
 		out.Reason = rules.ReasonNotTargeted
 		return out
 	}
-	var d Decision
+	d := &c.decision
 	d.begin(rs, snap, req)
 	out.Eligible, out.ValidUntil = d.eligible(p)
 	if !out.Eligible {
 		out.Reason, out.Detail = why(p, &d.input)
 		return out
 	}
-	var room [8]Withheld
-	withheld, until := sends(rs, p, &d.input, room[:0])
+	withheld, until := sends(rs, p, &d.input, c.withheld[:0])
+	c.withheld = withheld
 	if len(withheld) == 0 {
 		out.Reason, out.ValidUntil, out.Warning = rules.ReasonEligible, min(out.ValidUntil, until), warning(p, req.Channel)
 		return out

@@ -78,6 +78,19 @@ func AppendSummary(dst []byte, sum *Summary) []byte {
 
 // appendText appends a JSON string. Bytes that are no UTF-8 become the replacement character, as an id that cannot be one may have them.
 func appendText(dst []byte, s string) []byte {
+	if asItIs(s) {
+		return append(append(append(dst, '"'), s...), '"')
+	}
 	dst, _ = jsontext.AppendQuote(dst, s) // the error is of such bytes
 	return dst
+}
+
+// asItIs reports whether a text stands in JSON as it is, as nearly all do.
+func asItIs[T string | []byte](s T) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }

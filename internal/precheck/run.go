@@ -79,16 +79,17 @@ func Run(ctx context.Context, job *Job, ids []string, yield func(*Line) error) (
 
 // run is the memory of one Run.
 type run struct {
-	job   *Job
-	yield func(*Line) error
-	seen  map[string]struct{} // nil: ids are answered as often as they come
-	asked []Line              // of a chunk
-	keys  []profile.Key
-	reads []cache.Read
-	only  *profile.Projection // what the question needs to know of a user; nil until somebody is read
-	lines []Line              // of a slice of it
-	slice Slice
-	sum   Summary
+	job     *Job
+	yield   func(*Line) error
+	seen    map[string]struct{} // nil: ids are answered as often as they come
+	asked   []Line              // of a chunk
+	keys    []profile.Key
+	reads   []cache.Read
+	only    *profile.Projection // what the question needs to know of a user; nil until somebody is read
+	lines   []Line              // of a slice of it
+	slice   Slice
+	sum     Summary
+	checker engine.Checker
 
 	withdrawn rules.Reason // for all of the slice; "" for nothing
 	now       int64        // of the slice: wall nanoseconds
@@ -206,7 +207,7 @@ func (r *run) decide(line *Line, read *cache.Read) {
 		r.sum.OldestAsOf = read.TrueAt
 	}
 	request := engine.Request{Channel: r.job.Channel, Now: max(r.now, read.Snapshot.AsOf.Wall)}
-	outcome := engine.Check(r.job.Ruleset, read.Snapshot, &request, r.job.Promotion)
+	outcome := r.checker.Check(r.job.Ruleset, read.Snapshot, &request, r.job.Promotion)
 	line.Eligible, line.Reason, line.Warning = outcome.Eligible, outcome.Reason, outcome.Warning
 	if !outcome.Eligible {
 		line.RetryAt = outcome.ValidUntil

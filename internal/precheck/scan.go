@@ -31,7 +31,13 @@ type scan struct {
 	in    *bufio.Reader
 	full  chan []Line
 	empty chan []Line // comes back once it was answered
+
+	plain []plain // users of the batch at hand whose ids are in text
+	text  []byte
 }
+
+// plain is where the id of a line stands until the batch is handed over: the ids of all its lines become one string.
+type plain struct{ line, from, to int }
 
 func newScan(in io.Reader) *scan {
 	s := &scan{in: bufio.NewReaderSize(in, MaxLineBytes), full: make(chan []Line, batches), empty: make(chan []Line, batches)}
@@ -45,7 +51,7 @@ func newScan(in io.Reader) *scan {
 func (s *scan) run(ctx context.Context) error {
 	var batch []Line
 	for number := int64(1); ; number++ {
-		line, blank, err := s.line()
+		line, blank, err := s.line(len(batch))
 		line.Number = number
 		if !blank {
 			if batch == nil {
@@ -58,6 +64,7 @@ func (s *scan) run(ctx context.Context) error {
 			batch = append(batch, line)
 		}
 		if len(batch) == batchLines || len(batch) > 0 && (err != nil || !s.ready()) {
+			s.name(batch)
 			s.full <- batch // there are as many places as batches
 			batch = nil
 		}
@@ -78,7 +85,17 @@ func (s *scan) ready() bool {
 	return bytes.IndexByte(ahead, '\n') >= 0
 }
 
-func (s *scan) line() (line Line, blank bool, err error) {
+// name gives the plain lines of a batch their ids.
+func (s *scan) name(batch []Line) {
+	all := string(s.text)
+	for _, p := range s.plain {
+		batch[p.line].UserID = all[p.from:p.to]
+	}
+	s.plain, s.text = s.plain[:0], s.text[:0]
+}
+
+// line reads the next line, which is the at-th of its batch.
+func (s *scan) line(at int) (line Line, blank bool, err error) {
 	text, err := s.in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		line.Fault = CodeLineSize
@@ -90,33 +107,28 @@ func (s *scan) line() (line Line, blank bool, err error) {
 	if text = bytes.TrimSpace(text); len(text) == 0 {
 		return line, true, err
 	}
+	if id, is := plainUser(text); is {
+		from := len(s.text)
+		s.text = append(s.text, id...)
+		s.plain = append(s.plain, plain{line: at, from: from, to: len(s.text)})
+		return line, false, err
+	}
 	line.UserID, line.Reserve, line.Fault = parse(text)
 	return line, false, err
 }
 
 // plainUser reads {"userId":"…"} where it stands exactly so, with nothing to be unescaped, which is how nearly all lines are. All else is for the decoder.
-func plainUser(text []byte) (id string, plain bool) {
+func plainUser(text []byte) (id []byte, is bool) {
 	rest, found := bytes.CutPrefix(text, []byte(`{"userId":"`))
 	if !found {
-		return "", false
+		return nil, false
 	}
 	rest, found = bytes.CutSuffix(rest, []byte(`"}`))
-	if !found {
-		return "", false
-	}
-	for _, c := range rest {
-		if c < ' ' || c == '"' || c == '\\' || c >= 0x7f {
-			return "", false
-		}
-	}
-	return string(rest), true
+	return rest, found && asItIs(rest)
 }
 
 // parse reads {"userId":"…","reserve":{…}}; other members are what the sender keeps for himself.
 func parse(text []byte) (user string, ask *Reservation, fault string) {
-	if id, plain := plainUser(text); plain {
-		return id, nil, ""
-	}
 	var line struct {
 		UserID  *string        `json:"userId"`
 		Reserve jsontext.Value `json:"reserve"`

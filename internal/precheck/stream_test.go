@@ -10,7 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"eligibility/internal/cache"
+	"eligibility/internal/hlc"
+	"eligibility/internal/profile"
 	"eligibility/internal/rules"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // pass runs a stream over the text and returns the whole answer.
@@ -54,6 +59,46 @@ nonsense
 	}
 	if sum.Total != 10 || sum.Eligible != 2 || sum.Failed != 6 || sum.Reasons[rules.ReasonRuleFalse] != 1 {
 		t.Errorf("%+v", sum)
+	}
+}
+
+// everybody is one user.
+type everybody struct{ snap *profile.Snapshot }
+
+func (e everybody) GetMany(_ context.Context, keys []profile.Key, _ *cache.Demand, dst []cache.Read) error {
+	for i := range keys {
+		dst[i] = cache.Read{Snapshot: e.snap, TrueAt: e.snap.AsOf}
+	}
+	return nil
+}
+
+// TestALineIsReadAndWrittenWithoutMemoryOfItsOwn counts what a long stream of plain lines allocates beside reading its users.
+func TestALineIsReadAndWrittenWithoutMemoryOfItsOwn(t *testing.T) {
+	job, known := newJob(t)
+	var b profile.Builder
+	b.Reset(known.schema, profile.Key{Project: "shop", User: "ok1"}, hlc.Timestamp{Wall: epoch})
+	b.Attributes([]byte(`{"country":"DE"}`))
+	job.Users = everybody{b.Build()}
+	const lines = 64 * ChunkUsers
+	in := strings.Repeat("{\"userId\":\"ok1\"}\n", lines)
+	var out []byte
+	few := testing.AllocsPerRun(3, func() {
+		_, err := Stream(t.Context(), job, strings.NewReader(in), func(l *Line) error { out = AppendLine(out, l); return nil }, func() error { out = out[:0]; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if each := few / lines; each > 0.1 {
+		t.Errorf("%.2f allocations for a line", each)
+	}
+}
+
+func TestTextsAreWrittenAsTheLibraryWritesThem(t *testing.T) {
+	for c := range rune(0x180) {
+		text := "a" + string(c) + "b"
+		if want, _ := jsontext.AppendQuote(nil, text); string(appendText(nil, text)) != string(want) {
+			t.Errorf("%q: %s, want %s", text, appendText(nil, text), want)
+		}
 	}
 }
 
