@@ -40,14 +40,15 @@ func NewLimiter(perSecond float64) *Limiter {
 	}
 }
 
-// Allow counts one request. When it is one too many, it returns false and after which time another will be allowed.
-func (l *Limiter) Allow(credentialID string, address netip.Addr) (retryAfter time.Duration, ok bool) {
+// Allow counts one request that came at an instant, a time.Now of this process. When it is one too many, it returns false and after which
+// time another will be allowed.
+func (l *Limiter) Allow(credentialID string, address netip.Addr, at time.Time) (retryAfter time.Duration, ok bool) {
 	if l == nil {
 		return 0, true
 	}
 	hash := l.hash(credentialID, address)
 	first, second := &l.slots[hash%limiterSlots], &l.slots[hash>>32%limiterSlots]
-	now := int64(time.Since(l.began))
+	now := int64(at.Sub(l.began))
 	ahead := min(first.Load(), second.Load()) - now
 	if ahead > l.tolerance {
 		return time.Duration(ahead - l.tolerance), false

@@ -17,7 +17,7 @@ func TestLimiterAllowsTheBurstAndThenTheRate(t *testing.T) {
 		l := NewLimiter(10)
 		allowed := func(n int) (ok int) {
 			for range n {
-				if _, fine := l.Allow("k", home); fine {
+				if _, fine := l.Allow("k", home, time.Now()); fine {
 					ok++
 				}
 			}
@@ -26,12 +26,12 @@ func TestLimiterAllowsTheBurstAndThenTheRate(t *testing.T) {
 		if n := allowed(100); n != 20 {
 			t.Errorf("at once %d pass, want a burst of 20", n)
 		}
-		wait, ok := l.Allow("k", home)
+		wait, ok := l.Allow("k", home, time.Now())
 		if ok || wait <= 0 || wait > 100*time.Millisecond {
 			t.Errorf("Allow = %v, %v; want a wait of at most 100 ms", wait, ok)
 		}
 		time.Sleep(wait) // fake time
-		if _, ok := l.Allow("k", home); !ok {
+		if _, ok := l.Allow("k", home, time.Now()); !ok {
 			t.Error("refused after the wait that it named")
 		}
 		time.Sleep(time.Second)
@@ -49,26 +49,26 @@ func TestLimiterKeepsCallersApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(1)
 		for range 100 {
-			l.Allow("busy", home)
+			l.Allow("busy", home, time.Now())
 		}
-		if _, ok := l.Allow("busy", home); ok {
+		if _, ok := l.Allow("busy", home, time.Now()); ok {
 			t.Fatal("a busy caller is not limited")
 		}
-		if _, ok := l.Allow("busy", netip.MustParseAddr("192.0.2.2")); !ok {
+		if _, ok := l.Allow("busy", netip.MustParseAddr("192.0.2.2"), time.Now()); !ok {
 			t.Error("another address pays for the busy one")
 		}
-		if _, ok := l.Allow("calm", home); !ok {
+		if _, ok := l.Allow("calm", home, time.Now()); !ok {
 			t.Error("another key pays for the busy one")
 		}
 		// A hundred busy callers use up two hundred of the counters: hardly anybody else may feel it.
 		for i := range 100 {
 			for range 10 {
-				l.Allow(fmt.Sprint("busy", i), home)
+				l.Allow(fmt.Sprint("busy", i), home, time.Now())
 			}
 		}
 		refused := 0
 		for i := range 10_000 {
-			if _, ok := l.Allow(fmt.Sprint("calm", i), home); !ok {
+			if _, ok := l.Allow(fmt.Sprint("calm", i), home, time.Now()); !ok {
 				refused++
 			}
 		}
@@ -83,14 +83,14 @@ func TestLimiterTreatsAnIPv6NetworkAsOneCaller(t *testing.T) {
 		l := NewLimiter(1)
 		passed := 0
 		for i := range 100 {
-			if _, ok := l.Allow("k", netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1))); ok {
+			if _, ok := l.Allow("k", netip.MustParseAddr(fmt.Sprintf("2001:db8::%x", i+1)), time.Now()); ok {
 				passed++
 			}
 		}
 		if passed != 2 {
 			t.Errorf("%d requests of one /64 pass, want the burst of 2", passed)
 		}
-		if _, ok := l.Allow("k", netip.MustParseAddr("2001:db8:0:1::1")); !ok {
+		if _, ok := l.Allow("k", netip.MustParseAddr("2001:db8:0:1::1"), time.Now()); !ok {
 			t.Error("the next /64 pays for it")
 		}
 	})
@@ -102,7 +102,7 @@ func TestNoRateIsNoLimit(t *testing.T) {
 		if l != nil {
 			t.Errorf("NewLimiter(%v) = %v, want nil", rate, l)
 		}
-		if _, ok := l.Allow("k", home); !ok {
+		if _, ok := l.Allow("k", home, time.Now()); !ok {
 			t.Error("a nil limiter refuses")
 		}
 	}
@@ -116,7 +116,7 @@ func TestLimiterNeverExceedsBurstPlusRate(t *testing.T) {
 		synctest.Test(t, func(*testing.T) {
 			l := NewLimiter(rate)
 			for _, pause := range pauses {
-				if _, ok := l.Allow("k", home); ok {
+				if _, ok := l.Allow("k", home, time.Now()); ok {
 					passed++
 				}
 				time.Sleep(time.Duration(pause)) // fake time
@@ -131,7 +131,7 @@ func TestLimiterNeverExceedsBurstPlusRate(t *testing.T) {
 
 func TestLimiterAllocatesNothing(t *testing.T) {
 	l := NewLimiter(50)
-	if n := testing.AllocsPerRun(100, func() { l.Allow("k1", home) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { l.Allow("k1", home, time.Now()) }); n != 0 {
 		t.Errorf("Allow allocates %v times", n)
 	}
 }
@@ -141,7 +141,7 @@ func BenchmarkAllow(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			l.Allow("k1", home)
+			l.Allow("k1", home, time.Now())
 		}
 	})
 }

@@ -98,9 +98,17 @@ func (c *Cache) Stop() {
 
 // Hit answers from memory or reports false. It allocates nothing and takes no lock of ours (law L9). A miss is not counted: Get, which
 // follows it, does.
-func (c *Cache) Hit(key profile.Key, d *Demand) (Read, bool) {
+func (c *Cache) Hit(key profile.Key, d *Demand) (Read, bool) { return c.HitAt(key, d, time.Now()) }
+
+// HitAt is Hit for a reader who came at an instant, a time.Now of this process from a moment ago: the bound counts from when he came.
+func (c *Cache) HitAt(key profile.Key, d *Demand, at time.Time) (Read, bool) {
 	hash := c.floors.hash(events.TableProfile, key.Project, key.User)
-	r, why := c.look(hash, key, d)
+	e, ok := c.hints.get(hash)
+	if !ok {
+		return Read{}, false
+	}
+	v := c.view(hash, at)
+	r, why := v.take(e, key, d)
 	if why != fits {
 		return Read{}, false
 	}
@@ -152,8 +160,13 @@ func (c *Cache) look(hash uint64, key profile.Key, d *Demand) (Read, cause) {
 
 // take decides on an entry, wherever it was found.
 func (c *Cache) take(e *entry, hash uint64, key profile.Key, d *Demand) (Read, cause) {
-	v := c.view(hash)
-	trueAt, why := valid(e, key, d, &v)
+	v := c.view(hash, time.Now())
+	return v.take(e, key, d)
+}
+
+// take decides on an entry.
+func (v *view) take(e *entry, key profile.Key, d *Demand) (Read, cause) {
+	trueAt, why := valid(e, key, d, v)
 	if why != fits {
 		return Read{}, why
 	}
@@ -161,12 +174,12 @@ func (c *Cache) take(e *entry, hash uint64, key profile.Key, d *Demand) (Read, c
 }
 
 // view loads the watermark before the floors; the whole proof in valid rests on that order.
-func (c *Cache) view(hash uint64) view {
+func (c *Cache) view(hash uint64, at time.Time) view {
 	v := view{bound: c.cfg.Bound}
 	v.watermark = hlc.Timestamp{Wall: c.watermark.Load()}
 	v.global = c.floors.global.Load()
 	v.slot = c.floors.at(hash)
-	v.now = c.clock.Now()
+	v.now = c.clock.At(at)
 	return v
 }
 
@@ -180,7 +193,7 @@ func (c *Cache) keep(hash uint64, e *entry) bool {
 		c.stats.oversize.Add(1)
 		return false
 	}
-	v := c.view(hash)
+	v := c.view(hash, time.Now())
 	if _, why := valid(e, e.snap.Key, &Demand{}, &v); why != fits {
 		c.stats.fillsRefused.Add(1)
 		return false

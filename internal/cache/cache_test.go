@@ -145,6 +145,21 @@ func TestWithoutAFeedAReadIsGoodForTheBound(t *testing.T) {
 	})
 }
 
+func TestTheBoundCountsFromWhenTheReaderCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		c := started(t, small(), w)
+		mustGet(t, c, user("ann"), Demand{})
+		read := time.Now()
+		pass(2 * time.Second)
+		for after, want := range map[time.Duration]bool{0: true, time.Second: true, time.Second + 1: false, 2 * time.Second: false} {
+			if _, ok := c.HitAt(user("ann"), &Demand{}, read.Add(after)); ok != want {
+				t.Errorf("who came %v after the read: hit %v, want %v", after, ok, want)
+			}
+		}
+	})
+}
+
 func TestNoEntryOutlivesItsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

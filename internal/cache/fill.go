@@ -96,7 +96,7 @@ const (
 // A load that began before the reader came may lack a change that was delivered in between, and an unchanged floor would not show it: the
 // maximum may stem from a later stamp. It counts only if it passes the full check.
 func (c *Cache) accept(hash uint64, key profile.Key, d *Demand, l loaded, lastTry bool) (Read, cause) {
-	e, v := l.entry, c.view(hash)
+	e, v := l.entry, c.view(hash, time.Now())
 	trueAt, why := valid(e, key, d, &v)
 	switch why {
 	case fits:

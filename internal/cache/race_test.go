@@ -135,7 +135,7 @@ func TestAViewNeverShowsAWatermarkWithoutItsFloors(t *testing.T) {
 		})
 		hash := c.floors.hash(events.TableProfile, "shop", "ann")
 		for n := 0; n%1000 > 0 || ctx.Err() == nil; n++ {
-			if v := c.view(hash); v.floor() < v.watermark.Wall {
+			if v := c.view(hash, time.Now()); v.floor() < v.watermark.Wall {
 				t.Errorf("watermark %d with a floor of %d (gaps: %v)", v.watermark.Wall, v.floor(), gap)
 				break
 			}

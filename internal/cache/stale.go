@@ -1,6 +1,10 @@
 package cache
 
-import "eligibility/internal/profile"
+import (
+	"time"
+
+	"eligibility/internal/profile"
+)
 
 // stale answers by the policy serve_stale when the store cannot: with the entry that is at hand, if it was true at most MaxStale ago. An
 // entry that a floor refuses is known to be true at its AsOf and no longer. Nothing overrides the key, the schema, the life of the entry,
@@ -13,7 +17,7 @@ func (c *Cache) stale(hash uint64, key profile.Key, d *Demand) (Read, bool) {
 	if !ok {
 		return Read{}, false
 	}
-	v := c.view(hash)
+	v := c.view(hash, time.Now())
 	trueAt, why := valid(e, key, d, &v)
 	switch why {
 	case fits: // filled since the caller looked

@@ -58,3 +58,13 @@ func (e *Estimate) Now() Timestamp {
 	}
 	return last.stamp.Add(time.Since(last.requested))
 }
+
+// At is what the database's clock said at most at an instant, a time.Now of this process from a moment ago. Who has read the clock already
+// need not read it again.
+func (e *Estimate) At(at time.Time) Timestamp {
+	last := e.last.Load()
+	if last == nil {
+		return Timestamp{}
+	}
+	return last.stamp.Add(at.Sub(last.requested))
+}

@@ -94,6 +94,12 @@ func TestEstimateIsAnUpperBoundWhateverTheRequestTook(t *testing.T) {
 	if off := e.Now().Sub(database(time.Now())); off > 50*time.Millisecond {
 		t.Fatalf("a slower request loosened the bound to %v", off)
 	}
+	for _, ago := range []time.Duration{0, time.Millisecond, time.Second} {
+		at := time.Now().Add(-ago)
+		if off := e.At(at).Sub(database(at)); off < -time.Millisecond || off > 50*time.Millisecond {
+			t.Fatalf("%v ago the estimate was off by %v", ago, off)
+		}
+	}
 	ahead := database(start).Add(time.Hour)
 	e.Observe(ahead, start)
 	if e.Now().Before(ahead) {

@@ -32,6 +32,15 @@ func (l *Live) Load(project string) *Ruleset {
 	return nil
 }
 
+// LoadAt is Load, and whether the ruleset was proven to be the newest within FreshFor of at, a time.Now of this process.
+func (l *Live) LoadAt(project string, at time.Time) (rs *Ruleset, fresh bool) {
+	p := l.project(project)
+	if p == nil {
+		return nil, false
+	}
+	return p.ruleset.Load(), l.since(at)-p.checkedAt.Load() <= int64(FreshFor)
+}
+
 // Swap puts rs into force unless the one in force is of the same or a newer version; it reports whether it did.
 func (l *Live) Swap(rs *Ruleset) bool {
 	p := l.ensure(rs.Project)
@@ -99,7 +108,10 @@ func (l *Live) ensure(name string) *liveProject {
 }
 
 // now is monotonic time since the first use.
-func (l *Live) now() int64 {
-	l.start.Do(func() { l.epoch = time.Now() })
-	return int64(time.Since(l.epoch))
+func (l *Live) now() int64 { return l.since(time.Now()) }
+
+// since is monotonic time from the first use until at.
+func (l *Live) since(at time.Time) int64 {
+	l.start.Do(func() { l.epoch = at })
+	return int64(at.Sub(l.epoch))
 }

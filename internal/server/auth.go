@@ -45,7 +45,7 @@ func (s *Server) authenticate(ctx *fasthttp.RequestCtx, st *state) *problem.Prob
 		return p
 	}
 	st.caller.address = s.address(ctx)
-	if wait, ok := s.limiter.Allow(entry.ID, st.caller.address); !ok {
+	if wait, ok := s.limiter.Allow(entry.ID, st.caller.address, st.came); !ok {
 		s.stats.limited.Add(1)
 		p := problem.New("rate_limited", "too many requests with this key from this address")
 		p.RetryAfter = int(math.Ceil(wait.Seconds()))
@@ -58,7 +58,7 @@ func (s *Server) authenticate(ctx *fasthttp.RequestCtx, st *state) *problem.Prob
 	if !ok {
 		return problem.New("missing_token", "this key demands a user token: Authorization: Bearer <JWT>")
 	}
-	subject, err := s.deps.Tokens.Verify(entry, token, s.wall())
+	subject, err := s.deps.Tokens.Verify(entry, token, s.wallAt(st.came))
 	if err != nil {
 		st.tokenFault = err
 		return tokenProblem(err)
@@ -87,11 +87,14 @@ func bearer(header []byte) ([]byte, bool) {
 }
 
 // wall is the database's clock, or ours before anything was heard of it.
-func (s *Server) wall() time.Time {
-	if now := s.deps.Clock.Now(); !now.IsZero() {
+func (s *Server) wall() time.Time { return s.wallAt(time.Now()) }
+
+// wallAt is wall at a time.Now from a moment ago.
+func (s *Server) wallAt(at time.Time) time.Time {
+	if now := s.deps.Clock.At(at); !now.IsZero() {
 		return now.Time()
 	}
-	return time.Now()
+	return at
 }
 
 // address is where the request comes from: the peer, or what the outermost trusted proxy says of it.

@@ -79,7 +79,9 @@ func TestAnswersAreDegradedWhenAnythingIs(t *testing.T) {
 // stale is a ruleset source whose anti-entropy has failed.
 type stale struct{ Rulesets }
 
-func (stale) Fresh(string) bool { return false }
+func (s stale) LoadAt(project string, _ time.Time) (*rules.Ruleset, bool) {
+	return s.Load(project), false
+}
 
 func TestAnOldRulesetIsDegraded(t *testing.T) {
 	p := newPlane(t)

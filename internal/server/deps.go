@@ -18,6 +18,7 @@ import (
 // Users is where snapshots come from; the cache is one.
 type Users interface {
 	Hit(key profile.Key, d *cache.Demand) (cache.Read, bool)
+	HitAt(key profile.Key, d *cache.Demand, at time.Time) (cache.Read, bool)
 	Get(ctx context.Context, key profile.Key, d *cache.Demand) (cache.Read, error)
 	GetMany(ctx context.Context, keys []profile.Key, d *cache.Demand, dst []cache.Read) error
 	RaiseOwn(changes []events.Change)
@@ -26,7 +27,7 @@ type Users interface {
 // Rulesets is where the ruleset in force comes from; rules.Live is one.
 type Rulesets interface {
 	Load(project string) *rules.Ruleset // nil while none is loaded
-	Fresh(project string) bool
+	LoadAt(project string, at time.Time) (rs *rules.Ruleset, fresh bool)
 }
 
 // Keys finds the credential of a key, and of a credential's id while its key is in force; access.Keyring is one.

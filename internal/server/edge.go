@@ -34,11 +34,11 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, st *state) {
 		s.fault(ctx, st, problem.New(problem.Internal, ""))
 		route := st.route
 		s.head(ctx, st)
-		s.stats.observe(route, ctx.Response.StatusCode(), time.Since(ctx.Time()))
+		s.stats.observe(route, ctx.Response.StatusCode(), time.Since(st.came))
 		return // the state may be half written: the pool does not get it back
 	}
 	s.head(ctx, st)
-	s.stats.observe(st.route, ctx.Response.StatusCode(), time.Since(ctx.Time()))
+	s.stats.observe(st.route, ctx.Response.StatusCode(), time.Since(st.came))
 	s.release(st)
 }
 

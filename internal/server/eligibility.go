@@ -31,7 +31,7 @@ func (s *Server) eligibility(ctx *fasthttp.RequestCtx, st *state) *problem.Probl
 
 // answer fills st.out. It is everything between authentication and the network, and on a cached user it allocates nothing.
 func (s *Server) answer(st *state, body []byte) *problem.Problem {
-	rs := s.deps.Rulesets.Load(st.caller.project())
+	rs, fresh := s.deps.Rulesets.LoadAt(st.caller.project(), st.came)
 	if rs == nil {
 		return noRuleset()
 	}
@@ -46,20 +46,14 @@ func (s *Server) answer(st *state, body []byte) *problem.Problem {
 		return p
 	}
 	key := profile.Key{Project: st.caller.project(), User: user}
-	read, ok := s.deps.Users.Hit(key, &st.demand)
-	if !ok {
-		if read, p = s.load(key, &st.demand); p != nil {
-			return p
-		}
+	read, p := s.read(st, key)
+	if p != nil {
+		return p
 	}
 	if !st.speaksFor(read.Snapshot) {
 		return mismatch()
 	}
-	st.request.Now = max(s.deps.Clock.Now().Wall, read.Snapshot.AsOf.Wall)
-	degraded := read.Degraded || len(rs.Quarantined) > 0 || !s.deps.Rulesets.Fresh(rs.Project)
-	if degraded {
-		s.stats.degraded.Add(1)
-	}
+	degraded := s.date(st, rs, &read, fresh)
 	st.out = s.decide(st, rs, &read, appendHead(st.out[:0], user), degraded)
 	s.watch(st, read.Snapshot)
 	return nil
@@ -105,6 +99,28 @@ func (s *Server) place(st *state, rs *rules.Ruleset, read *cache.Read, dst []byt
 	}
 	st.unchanged = st.tag.set && !degraded && st.has(&st.tag.text)
 	return dst
+}
+
+// date takes the instant for which the request is decided, and reports whether the answer is degraded. fresh is of when the request came.
+func (s *Server) date(st *state, rs *rules.Ruleset, read *cache.Read, fresh bool) (degraded bool) {
+	if st.at.After(st.came) {
+		_, fresh = s.deps.Rulesets.LoadAt(rs.Project, st.at)
+	}
+	st.request.Now = max(s.deps.Clock.At(st.at).Wall, read.Snapshot.AsOf.Wall)
+	if degraded = read.Degraded || len(rs.Quarantined) > 0 || !fresh; degraded {
+		s.stats.degraded.Add(1)
+	}
+	return degraded
+}
+
+// read reads a user, from the cache if it can.
+func (s *Server) read(st *state, key profile.Key) (cache.Read, *problem.Problem) {
+	if read, ok := s.deps.Users.HitAt(key, &st.demand, st.at); ok {
+		return read, nil
+	}
+	read, p := s.load(key, &st.demand)
+	st.waited()
+	return read, p
 }
 
 // load reads a user that is not cached. The key is copied: the load outlives the request's memory.

@@ -30,7 +30,7 @@ func (s *Server) sdkSync(ctx *fasthttp.RequestCtx, st *state, query []byte) *pro
 
 // messages fills st.out. It is everything between authentication and the network, and for a cached user it allocates nothing.
 func (s *Server) messages(st *state, query []byte) *problem.Problem {
-	rs := s.deps.Rulesets.Load(st.caller.project())
+	rs, fresh := s.deps.Rulesets.LoadAt(st.caller.project(), st.came)
 	if rs == nil {
 		return noRuleset()
 	}
@@ -44,11 +44,7 @@ func (s *Server) messages(st *state, query []byte) *problem.Problem {
 	if p != nil {
 		return p
 	}
-	st.request.Now = max(s.deps.Clock.Now().Wall, read.Snapshot.AsOf.Wall)
-	degraded := read.Degraded || len(rs.Quarantined) > 0 || !s.deps.Rulesets.Fresh(rs.Project)
-	if degraded {
-		s.stats.degraded.Add(1)
-	}
+	degraded := s.date(st, rs, &read, fresh)
 	st.out = append(st.out[:0], `{"placements":[`...)
 	if proofs := rs.ProofsFor(read.Snapshot.Key.User, st.request.Now); len(proofs) > 0 {
 		st.out = s.placeProofs(st, rs, &read, st.out, proofs, degraded)
@@ -126,7 +122,7 @@ func (s *Server) synced(st *state) (cache.Read, *problem.Problem) {
 	case user == "":
 		return cache.Read{}, problem.New("missing_field", "name the user by email or userId")
 	}
-	read, p := s.read(st, user)
+	read, p := s.readUser(st, user)
 	if p == nil && email != "" && !holds(read.Snapshot, email) {
 		return cache.Read{}, mismatch()
 	}
@@ -137,13 +133,9 @@ func holds(snap *profile.Snapshot, email string) bool {
 	return snap.State(profile.SlotEmail) == profile.Present && snap.String(profile.SlotEmail) == email
 }
 
-// read reads a user, from the cache if it can.
-func (s *Server) read(st *state, user string) (cache.Read, *problem.Problem) {
-	key := profile.Key{Project: st.caller.project(), User: user}
-	if read, ok := s.deps.Users.Hit(key, &st.demand); ok {
-		return read, nil
-	}
-	return s.load(key, &st.demand)
+// readUser reads a user of the caller's project.
+func (s *Server) readUser(st *state, user string) (cache.Read, *problem.Problem) {
+	return s.read(st, profile.Key{Project: st.caller.project(), User: user})
 }
 
 // readByEmail reads the user who has the address. Whose it was when last asked is only a hint: addresses are unique in a project, so
@@ -151,7 +143,7 @@ func (s *Server) read(st *state, user string) (cache.Read, *problem.Problem) {
 func (s *Server) readByEmail(st *state, email string) (cache.Read, *problem.Problem) {
 	project := st.caller.project()
 	if user, ok := s.emails.get(project, email); ok {
-		read, p := s.read(st, user)
+		read, p := s.readUser(st, user)
 		if p != nil || holds(read.Snapshot, email) {
 			return read, p
 		}
@@ -159,14 +151,15 @@ func (s *Server) readByEmail(st *state, email string) (cache.Read, *problem.Prob
 		return cache.Read{}, badEmail()
 	}
 	user, p := s.userByEmail(project, email)
+	st.waited()
 	if p != nil {
 		return cache.Read{}, p
 	}
 	if user == "" {
-		return s.read(st, nobody)
+		return s.readUser(st, nobody)
 	}
 	s.emails.put(project, strings.Clone(email), user)
-	return s.read(st, user)
+	return s.readUser(st, user)
 }
 
 // userByEmail asks the store whose the address is; "" when nobody's.

@@ -58,6 +58,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		ReadBufferSize: cfg.HeaderBytes, MaxRequestBodySize: cfg.DecisionBodyBytes, Concurrency: cfg.Concurrency,
 		NoDefaultServerHeader: true, DisablePreParseMultipartForm: true, SecureErrorLogMessage: true, CloseOnShutdown: true,
 		KeepHijackedConns: true, // streams close theirs
+		LazyRequestTime:   true, // a state knows when its request came
 	}
 	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"eligibility/internal/access"
 	"eligibility/internal/cache"
@@ -18,6 +19,8 @@ import (
 
 // state is the memory of one request, pooled. Nothing in it outlives the request but its capacity.
 type state struct {
+	came      time.Time // when the request had been read
+	at        time.Time // the one instant by which it is judged: when it came, or when it had last waited for the store
 	route     Route
 	caller    caller
 	requestID []byte
@@ -77,7 +80,15 @@ func (c *caller) project() string { return c.entry.Project }
 // maxPooledBytes is the largest answer buffer that goes back into the pool.
 const maxPooledBytes = 64 << 10
 
-func (s *Server) acquire() *state { return s.states.Get().(*state) }
+func (s *Server) acquire() *state {
+	st := s.states.Get().(*state)
+	st.came = time.Now()
+	st.at = st.came
+	return st
+}
+
+// waited is called when the request has waited for the store.
+func (st *state) waited() { st.at = time.Now() }
 
 // release drops what refers to the request or its user: the pool must neither keep a profile in memory nor show one request to the next.
 func (s *Server) release(st *state) {

@@ -62,6 +62,7 @@ func (s *Server) tokenUser(st *state) (string, *problem.Problem) {
 	ctx, cancel := context.WithTimeout(s.base, s.cfg.StoreTimeout)
 	defer cancel()
 	id, err := s.deps.Profiles.UserByEmail(ctx, st.caller.project(), lowerEmail(subject.Email))
+	st.waited()
 	switch {
 	case err != nil:
 		return "", s.explain(err)
