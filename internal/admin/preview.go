@@ -178,7 +178,7 @@ func viewPlacements(d *engine.Decision) []placementView {
 	for i := range d.Placements {
 		view := placementView{Placement: d.Placements[i].ID, Messages: []json.RawMessage{}}
 		for j := range d.Placements[i].Messages {
-			view.Messages = append(view.Messages, d.Placements[i].Messages[j].Fragment)
+			view.Messages = append(view.Messages, json.RawMessage(d.Placements[i].Messages[j].Fragment))
 		}
 		out = append(out, view)
 	}

@@ -22,7 +22,7 @@ type Candidate struct {
 	Plain     bool
 	MessageID string
 	// Fragment is the message as the decision plane answers it, rendered once: {"messageId":…,"promotion":…,"revision":…,"priority":…,"content":…}
-	Fragment []byte
+	Fragment string
 }
 
 func byRank(x, y Candidate) int {

@@ -29,8 +29,8 @@ type sdkMetadata struct {
 // rendered is the message of a promotion in one placement, in both forms.
 type rendered struct {
 	id       string
-	fragment []byte
-	sdk      []byte
+	fragment string
+	sdk      string
 }
 
 // render makes the messages of all placements once, so that a decision only copies bytes and the next ruleset takes them over.
@@ -42,7 +42,7 @@ func (c *Compiled) render() {
 		if err != nil {
 			fragment = nil // Content was checked when it was published; a payload that is no JSON cannot be here
 		}
-		c.messages[i] = rendered{id: id, fragment: fragment, sdk: c.renderSDK(id, target)}
+		c.messages[i] = rendered{id: id, fragment: string(fragment), sdk: c.renderSDK(id, target)}
 	}
 }
 
@@ -54,23 +54,23 @@ func sdkMessageOf(p *Promotion, id string, target PlacementTarget) sdkMessage {
 	return m
 }
 
-func (c *Compiled) renderSDK(id string, target PlacementTarget) []byte {
+func (c *Compiled) renderSDK(id string, target PlacementTarget) string {
 	fragment, err := json.Marshal(sdkMessageOf(c.Promotion, id, target))
 	if err != nil {
-		return nil // as in render
+		return "" // as in render
 	}
-	return fragment
+	return string(fragment)
 }
 
 // SDKFragment is the promotion's message in the placement as the embedded-messaging SDKs read it, rendered once:
-// {"metadata":{…},"elements":{…},"payload":{…}}. Nil for a placement that the promotion does not target.
-func (c *Compiled) SDKFragment(placement int32) []byte {
+// {"metadata":{…},"elements":{…},"payload":{…}}. Empty for a placement that the promotion does not target.
+func (c *Compiled) SDKFragment(placement int32) string {
 	for i := range c.Placements {
 		if c.Placements[i].Placement == placement {
 			return c.messages[i].sdk
 		}
 	}
-	return nil
+	return ""
 }
 
 // candidate is the promotion in its placement at index i.

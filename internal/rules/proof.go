@@ -35,7 +35,7 @@ type ProofMessage struct {
 	Promotion string
 	Placement int32
 	Until     int64  // wall nanoseconds
-	SDK       []byte // as SDKFragment, with isProof true
+	SDK       string // as SDKFragment, with isProof true
 }
 
 // renderProofs makes the messages of all proofs once.
@@ -54,7 +54,7 @@ func (rs *Ruleset) renderProofs() {
 				continue // a payload that is no JSON; such a document is never stored
 			}
 			rs.proofs = append(rs.proofs, ProofMessage{
-				Promotion: p.Promotion.ID, Placement: target.Placement, Until: p.Until.UnixNano(), SDK: fragment,
+				Promotion: p.Promotion.ID, Placement: target.Placement, Until: p.Until.UnixNano(), SDK: string(fragment),
 			})
 		}
 	}

@@ -17,7 +17,7 @@ func appendHead(dst []byte, user string) []byte {
 }
 
 // fragment is the message as it is written in the form.
-func (f form) fragment(c *rules.Candidate, placement int32) []byte {
+func (f form) fragment(c *rules.Candidate, placement int32) string {
 	if f == formSDK {
 		return c.Promotion.SDKFragment(placement)
 	}
@@ -41,17 +41,27 @@ func appendPlacements(dst []byte, f form, placements []engine.Placement) []byte 
 }
 
 func appendPlacementHead(dst []byte, f form, index int, id int32) []byte {
+	dst = strconv.AppendInt(appendPlacementOpening(dst, f, index), int64(id), 10)
+	return append(dst, f.list()...)
+}
+
+// appendPlacementOpening begins a placement; its id follows.
+func appendPlacementOpening(dst []byte, f form, index int) []byte {
 	if index > 0 {
 		dst = append(dst, ',')
 	}
 	if f == formSDK {
-		dst = append(dst, `{"placementId":`...)
-		dst = strconv.AppendInt(dst, int64(id), 10)
-		return append(dst, `,"embeddedMessages":[`...)
+		return append(dst, `{"placementId":`...)
 	}
-	dst = append(dst, `{"placement":`...)
-	dst = strconv.AppendInt(dst, int64(id), 10)
-	return append(dst, `,"messages":[`...)
+	return append(dst, `{"placement":`...)
+}
+
+// list begins the messages of a placement.
+func (f form) list() string {
+	if f == formSDK {
+		return `,"embeddedMessages":[`
+	}
+	return `,"messages":[`
 }
 
 // appendRejected ends the list of placements and begins that of rejections.

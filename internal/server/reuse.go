@@ -2,6 +2,8 @@ package server
 
 import (
 	"encoding/binary"
+	"math"
+	"strconv"
 	"time"
 
 	"eligibility/internal/cache"
@@ -19,14 +21,17 @@ const (
 )
 
 // reusable is an answer that was computed from one snapshot and everything that its reuse depends on besides the snapshot
-// (law L5). It is immutable.
+// (law L5). It is immutable. Few answers in a row are for one user, so that what is written again has mostly left the processor's caches:
+// the answer lies together in three pieces, and messages are reached by one step each.
 type reusable struct {
 	rs          *rules.Ruleset
 	from, until int64 // wall nanoseconds: holds for a now in [from, until)
-	class       string
-	form        form
-	tag         weakTag // of the placements as they are written
-	parts       []part
+	// text is the class, and then for each placement: how many messages it shows, how long its id is, and the id as it is written.
+	text       string
+	fragments  []string // the messages of all placements, as they are written
+	classBytes uint16
+	form       form
+	tag        weakTag // of the placements as they are written
 }
 
 // form is in whose words an answer is written.
@@ -36,12 +41,6 @@ const (
 	formOwn form = iota
 	formSDK
 )
-
-// part is one placement of an answer.
-type part struct {
-	id       int32
-	messages []*rules.Candidate // of the ruleset
-}
 
 // appendClass appends what tells requests of one ruleset apart, time and user left out: the placements in their order, the
 // limit and what the rules ask of the context.
@@ -67,11 +66,14 @@ func (f form) appendClass(dst []byte, rs *rules.Ruleset, req *engine.Request) []
 	return appendClass(dst, rs, req)
 }
 
+// class is that of the requests which the answer is for.
+func (r *reusable) class() string { return r.text[:r.classBytes] }
+
 // recall finds a kept answer that holds for the class at now.
 func recall(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64) (*reusable, bool) {
 	for i := range cache.MemoSlots {
 		r, ok := memo.Load(i).(*reusable)
-		if ok && r.rs == rs && now >= r.from && now < r.until && r.class == string(class) {
+		if ok && r.rs == rs && now >= r.from && now < r.until && r.class() == string(class) {
 			return r, true
 		}
 	}
@@ -98,35 +100,51 @@ func remember(memo *cache.Memo, rs *rules.Ruleset, class []byte, now int64, d *e
 
 // newReusable copies what belongs to the request. It returns nil when the answer is larger than the allowance.
 func newReusable(rs *rules.Ruleset, class []byte, now int64, d *engine.Decision, f form, t weakTag) *reusable {
-	const base, perPart, perMessage = 128, 32, 8
+	const (
+		base         = 112 // the structure and what the allocator rounds up
+		perPlacement = 16  // of the text
+		perMessage   = 16
+		most         = math.MaxUint8 // messages of a placement
+	)
 	messages := 0
 	for i := range d.Placements {
 		messages += len(d.Placements[i].Messages)
 	}
-	if base+len(class)+perPart*len(d.Placements)+perMessage*messages > maxReusableBytes {
+	if base+len(class)+perPlacement*len(d.Placements)+perMessage*messages > maxReusableBytes || messages > most {
 		return nil
 	}
-	all := make([]*rules.Candidate, 0, messages)
-	r := &reusable{rs: rs, from: now, until: d.ValidUntil, class: string(class), form: f, tag: t, parts: make([]part, len(d.Placements))}
+	r := &reusable{
+		rs: rs, from: now, until: d.ValidUntil, fragments: make([]string, 0, messages), classBytes: uint16(len(class)), form: f, tag: t,
+	}
+	text := append(make([]byte, 0, 2*maxReusableBytes), class...)
 	for i := range d.Placements {
 		p := &d.Placements[i]
-		from := len(all)
-		all = append(all, p.Messages...)
-		r.parts[i] = part{id: p.ID, messages: all[from:len(all):len(all)]}
+		at := len(text)
+		text = strconv.AppendInt(append(text, byte(len(p.Messages)), 0), int64(p.ID), 10)
+		text[at+1] = byte(len(text) - at - 2)
+		for _, message := range p.Messages {
+			r.fragments = append(r.fragments, f.fragment(message, p.ID))
+		}
 	}
+	r.text = string(text)
 	return r
 }
 
 // append appends the placements of the answer.
 func (r *reusable) append(dst []byte) []byte {
-	for i := range r.parts {
-		dst = appendPlacementHead(dst, r.form, i, r.parts[i].id)
-		for j, message := range r.parts[i].messages {
+	fragments := r.fragments
+	for i, text := 0, r.text[r.classBytes:]; len(text) > 0; i++ {
+		shown, id := int(text[0]), text[2:2+text[1]]
+		text = text[2+len(id):]
+		dst = append(appendPlacementOpening(dst, r.form, i), id...)
+		dst = append(dst, r.form.list()...)
+		for j, fragment := range fragments[:shown] {
 			if j > 0 {
 				dst = append(dst, ',')
 			}
-			dst = append(dst, r.form.fragment(message, r.parts[i].id)...)
+			dst = append(dst, fragment...)
 		}
+		fragments = fragments[shown:]
 		dst = append(dst, `]}`...)
 	}
 	return dst

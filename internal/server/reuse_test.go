@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -101,9 +102,9 @@ func TestReuseNeverChangesAnAnswer(t *testing.T) {
 }
 
 func TestLargeAnswersAreNotKept(t *testing.T) {
-	d := engine.Decision{ValidUntil: rules.Forever, Placements: make([]engine.Placement, 20)}
+	d := engine.Decision{ValidUntil: rules.Forever, Placements: make([]engine.Placement, 30)}
 	if r := newReusable(&rules.Ruleset{}, nil, 0, &d, formOwn, weakTag{}); r != nil {
-		t.Error("20 placements are kept")
+		t.Error("30 placements are kept")
 	}
 	if r := newReusable(&rules.Ruleset{}, make([]byte, maxReusableBytes), 0, &engine.Decision{ValidUntil: rules.Forever}, formOwn, weakTag{}); r != nil {
 		t.Error("half a kilobyte of context is kept")
@@ -234,13 +235,39 @@ func BenchmarkDecision(b *testing.B) {
 func TestAnAnswerWithFifteenMessagesIsKept(t *testing.T) {
 	d := engine.Decision{ValidUntil: rules.Forever}
 	for id := range int32(3) {
-		d.Placements = append(d.Placements, engine.Placement{ID: id, Messages: make([]*rules.Candidate, 5)})
+		d.Placements = append(d.Placements, engine.Placement{ID: id, Messages: candidates(5)})
 	}
 	if newReusable(nil, make([]byte, 100), 0, &d, formOwn, weakTag{}) == nil {
 		t.Error("three placements with five messages each are too much to keep")
 	}
-	d.Placements = append(d.Placements, engine.Placement{ID: 4, Messages: make([]*rules.Candidate, 100)})
+	d.Placements = append(d.Placements, engine.Placement{ID: 4, Messages: candidates(100)})
 	if newReusable(nil, nil, 0, &d, formOwn, weakTag{}) != nil {
 		t.Error("an answer beyond the allowance is kept")
+	}
+}
+
+func candidates(n int) []*rules.Candidate {
+	all := make([]*rules.Candidate, n)
+	for i := range all {
+		all[i] = &rules.Candidate{Fragment: fmt.Sprintf(`{"messageId":"m%d"}`, i)}
+	}
+	return all
+}
+
+func TestWhatIsKeptIsWrittenAsItWas(t *testing.T) {
+	for _, shown := range [][]int{{}, {0}, {1}, {0, 3, 0}, {5, 5, 5}} {
+		var d engine.Decision
+		for i, n := range shown {
+			d.Placements = append(d.Placements, engine.Placement{ID: []int32{101, math.MinInt32, 7}[i], Messages: candidates(n)})
+		}
+		r := newReusable(nil, []byte("class"), 0, &d, formOwn, weakTag{})
+		if r == nil {
+			t.Errorf("%v is not kept", shown)
+			continue
+		}
+		want := appendPlacements(nil, formOwn, d.Placements)
+		if got := r.append(nil); string(got) != string(want) || r.class() != "class" {
+			t.Errorf("%v of class %q is written %s, want %s", shown, r.class(), got, want)
+		}
 	}
 }

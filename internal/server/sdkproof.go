@@ -23,7 +23,7 @@ func (s *Server) placeProofs(
 		p := &d.Placements[i]
 		dst = appendPlacementHead(dst, formSDK, i, p.ID)
 		first := len(dst)
-		write := func(fragment []byte) {
+		write := func(fragment string) {
 			if len(dst) > first {
 				dst = append(dst, ',')
 			}
