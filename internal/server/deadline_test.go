@@ -116,3 +116,89 @@ func TestDeadlinesThatDoNotMatterAreNotSet(t *testing.T) {
 		}
 	})
 }
+
+func TestAServedConnectionKeepsTheTimeOfRequestsAndAnswers(t *testing.T) {
+	const request, answer, idle = 5 * time.Second, 10 * time.Second, time.Minute
+	ends := func(t *testing.T, wait func([]byte) (int, error), want time.Duration) {
+		t.Helper()
+		began := time.Now()
+		if _, err := wait(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("ended with %v", err)
+		}
+		if took := time.Since(began); took != want {
+			t.Errorf("ended after %v, want %v", took, want)
+		}
+	}
+	served := func(t *testing.T) (*unhurriedConn, net.Conn) {
+		a, b := net.Pipe()
+		t.Cleanup(func() { _, _ = a.Close(), b.Close() })
+		return newUnhurriedConn(a, request, answer), b
+	}
+	ask := func(t *testing.T, near *unhurriedConn, far net.Conn) { // its first byte
+		t.Helper()
+		go func() { _, _ = far.Write([]byte{0}) }()
+		if _, err := near.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tests := []struct {
+		name string
+		run  func(t *testing.T, near *unhurriedConn, far net.Conn)
+	}{
+		{"nothing is asked at all", func(t *testing.T, near *unhurriedConn, _ net.Conn) { ends(t, near.Read, request) }},
+		{"a first request that does not end", func(t *testing.T, near *unhurriedConn, far net.Conn) {
+			time.Sleep(2 * time.Second)
+			ask(t, near, far)
+			ends(t, near.Read, request-2*time.Second)
+		}},
+		{"a later request that does not end", func(t *testing.T, near *unhurriedConn, far net.Conn) {
+			time.Sleep(time.Hour)
+			_ = near.SetReadDeadline(time.Now().Add(idle))
+			ask(t, near, far)
+			_ = near.SetReadDeadline(time.Time{})
+			ask(t, near, far) // its second
+			time.Sleep(time.Second)
+			ends(t, near.Read, request-time.Second)
+		}},
+		{"no request after one", func(t *testing.T, near *unhurriedConn, far net.Conn) {
+			ask(t, near, far)
+			_ = near.SetReadDeadline(time.Time{})
+			_ = near.SetReadDeadline(time.Now().Add(idle))
+			ends(t, near.Read, idle)
+		}},
+		{"a request that is given longer", func(t *testing.T, near *unhurriedConn, far net.Conn) {
+			_ = near.SetReadDeadline(time.Time{})
+			_ = near.SetReadDeadline(time.Now().Add(2 * request))
+			ends(t, near.Read, 2*request)
+		}},
+		{"an answer that nobody takes", func(t *testing.T, near *unhurriedConn, _ net.Conn) {
+			time.Sleep(time.Hour)
+			near.answered(time.Now())
+			ends(t, near.Write, answer)
+		}},
+		{"a connection that left", func(t *testing.T, near *unhurriedConn, far net.Conn) {
+			_ = near.SetReadDeadline(time.Time{})
+			if err := near.leave(); err != nil {
+				t.Error(err)
+			}
+			near.answered(time.Now())
+			_ = near.SetReadDeadline(time.Time{})
+			time.AfterFunc(time.Hour, func() { _, _ = far.Write([]byte{0}) })
+			if _, err := near.Read(make([]byte, 1)); err != nil {
+				t.Error(err)
+			}
+			time.AfterFunc(time.Hour, func() { _, _ = far.Read(make([]byte, 1)) })
+			if _, err := near.Write(make([]byte, 1)); err != nil {
+				t.Error(err)
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				near, far := served(t)
+				tt.run(t, near, far)
+			})
+		})
+	}
+}

@@ -34,12 +34,26 @@ func (s *Server) finish(ctx *fasthttp.RequestCtx, st *state) {
 		s.fault(ctx, st, problem.New(problem.Internal, ""))
 		route := st.route
 		s.head(ctx, st)
-		s.stats.observe(route, ctx.Response.StatusCode(), time.Since(st.came))
+		s.conclude(ctx, st, route)
 		return // the state may be half written: the pool does not get it back
 	}
 	s.head(ctx, st)
-	s.stats.observe(st.route, ctx.Response.StatusCode(), time.Since(st.came))
+	s.conclude(ctx, st, st.route)
 	s.release(st)
+}
+
+// conclude counts an answer, and has its connection know that it is ready.
+func (s *Server) conclude(ctx *fasthttp.RequestCtx, st *state, route Route) {
+	now := time.Now()
+	s.stats.observe(route, ctx.Response.StatusCode(), now.Sub(st.came))
+	ready(ctx, now)
+}
+
+// ready says when an answer was.
+func ready(ctx *fasthttp.RequestCtx, at time.Time) {
+	if c, ok := ctx.Conn().(*unhurriedConn); ok {
+		c.answered(at)
+	}
 }
 
 // head sets what every answer carries.

@@ -28,6 +28,7 @@ func (s *Server) limits(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 
 // expect answers Expect: 100-continue: a body that would be refused for its length is not asked for.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
+	ready(ctx, time.Now())
 	if ctx.Request.Header.ContentLength() > s.limits(&ctx.Request.Header).MaxRequestBodySize {
 		return http.StatusRequestEntityTooLarge
 	}
@@ -56,6 +57,7 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx, err error) {
 	s.head(ctx, st)
 	ctx.SetConnectionClose()
 	s.stats.observe(RouteNone, ctx.Response.StatusCode(), 0)
+	ready(ctx, time.Now())
 }
 
 // Bounds of linger.

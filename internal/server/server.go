@@ -54,7 +54,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.states.New = func() any { return &state{} }
 	s.http = &fasthttp.Server{
 		Handler: s.handle, ErrorHandler: s.refuse, HeaderReceived: s.limits, ExpectHandler: s.expect, Logger: quiet{deps.Logger},
-		ReadTimeout: cfg.ReadTimeout, WriteTimeout: cfg.WriteTimeout, IdleTimeout: cfg.IdleTimeout,
+		IdleTimeout:    cfg.IdleTimeout, // the others are the connections' own
 		ReadBufferSize: cfg.HeaderBytes, MaxRequestBodySize: cfg.DecisionBodyBytes, Concurrency: cfg.Concurrency,
 		NoDefaultServerHeader: true, DisablePreParseMultipartForm: true, SecureErrorLogMessage: true, CloseOnShutdown: true,
 		KeepHijackedConns: true, // streams close theirs
@@ -73,7 +73,7 @@ func (s *Server) Connections() int { return int(s.http.GetOpenConnectionsCount()
 func (s *Server) Start(ln net.Listener) {
 	s.listener = ln
 	s.serving.Go(func() {
-		if err := s.http.Serve(unhurried{ln}); err != nil && !errors.Is(err, net.ErrClosed) && !s.draining.Load() {
+		if err := s.http.Serve(unhurried{ln, s.cfg.ReadTimeout, s.cfg.WriteTimeout}); err != nil && !errors.Is(err, net.ErrClosed) && !s.draining.Load() {
 			s.logger.Error("decision plane stopped accepting", "error", err)
 		}
 	})

@@ -36,7 +36,9 @@ func (s *Server) hijack(ctx *fasthttp.RequestCtx, st *state, subscription *strea
 		}
 		s.streams.Go(func() {
 			defer subscription.Close()
-			_ = c.SetReadDeadline(time.Time{}) // it was of the request
+			if served, ok := c.(*unhurriedConn); ok {
+				_ = served.leave()
+			}
 			write(c, head)
 			gone := make(chan struct{})
 			go func() { // ends when the connection is closed, by the client or below
