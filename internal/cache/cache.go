@@ -103,11 +103,11 @@ func (c *Cache) Hit(key profile.Key, d *Demand) (Read, bool) { return c.HitAt(ke
 // HitAt is Hit for a reader who came at an instant, a time.Now of this process from a moment ago: the bound counts from when he came.
 func (c *Cache) HitAt(key profile.Key, d *Demand, at time.Time) (Read, bool) {
 	hash := c.floors.hash(events.TableProfile, key.Project, key.User)
+	v := c.view(hash, at) // before the entry, so that the processor waits for both at once; the proof in valid asks for no order of these two
 	e, ok := c.hints.get(hash)
 	if !ok {
 		return Read{}, false
 	}
-	v := c.view(hash, at)
 	r, why := v.take(e, key, d)
 	if why != fits {
 		return Read{}, false

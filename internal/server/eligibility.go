@@ -68,7 +68,7 @@ func (s *Server) decide(st *state, rs *rules.Ruleset, read *cache.Read, dst []by
 	if st.request.Explain {
 		dst = appendRejected(dst, st.decision.Rejected)
 	}
-	return appendStamps(dst, rs.Version, read.TrueAt, st.tag.until, degraded)
+	return appendStamps(dst, rs.Version, read.TrueAt, st.until(), degraded)
 }
 
 // place appends the placements of the decision, one that was kept beside the snapshot or a new one, unless the asker has them already;
@@ -123,11 +123,12 @@ func (s *Server) read(st *state, key profile.Key) (cache.Read, *problem.Problem)
 	return read, p
 }
 
-// load reads a user that is not cached. The key is copied: the load outlives the request's memory.
+// load reads a user that is not cached. The user's id is copied: the load outlives the request's memory. The project is the credential's, and all
+// that is kept of its users shares it.
 func (s *Server) load(key profile.Key, demand *cache.Demand) (cache.Read, *problem.Problem) {
 	ctx, cancel := context.WithTimeout(s.base, s.cfg.StoreTimeout)
 	defer cancel()
-	read, err := s.deps.Users.Get(ctx, profile.Key{Project: strings.Clone(key.Project), User: strings.Clone(key.User)}, demand)
+	read, err := s.deps.Users.Get(ctx, profile.Key{Project: key.Project, User: strings.Clone(key.User)}, demand)
 	if err != nil {
 		return cache.Read{}, s.explain(err)
 	}

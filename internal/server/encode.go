@@ -2,7 +2,6 @@ package server
 
 import (
 	"strconv"
-	"time"
 
 	"eligibility/internal/engine"
 	"eligibility/internal/hlc"
@@ -86,26 +85,20 @@ func appendRejected(dst []byte, rejected []engine.Rejection) []byte {
 }
 
 // appendStamps ends the list of placements, or of rejections, with what every decision states about itself.
-func appendStamps(dst []byte, version uint64, trueAt hlc.Timestamp, validUntil int64, degraded bool) []byte {
+// until is the end as it is written, empty for never.
+func appendStamps(dst []byte, version uint64, trueAt hlc.Timestamp, until []byte, degraded bool) []byte {
 	dst = append(dst, `],"rulesVersion":`...)
 	dst = strconv.AppendUint(dst, version, 10)
 	dst = append(dst, `,"asOf":"`...)
 	dst = trueAt.AppendText(dst)
-	dst = append(dst, `","validUntil":`...)
-	dst = appendInstant(dst, validUntil)
-	dst = append(dst, `,"degraded":`...)
+	if len(until) == 0 {
+		dst = append(dst, `","validUntil":null,"degraded":`...)
+	} else {
+		dst = append(append(dst, `","validUntil":"`...), until...)
+		dst = append(dst, `","degraded":`...)
+	}
 	dst = strconv.AppendBool(dst, degraded)
 	return append(dst, "}\n"...)
-}
-
-// appendInstant appends wall nanoseconds as an RFC 3339 string, or null for never.
-func appendInstant(dst []byte, wallNanos int64) []byte {
-	if wallNanos == rules.Forever {
-		return append(dst, "null"...)
-	}
-	dst = append(dst, '"')
-	dst = time.Unix(0, wallNanos).UTC().AppendFormat(dst, time.RFC3339Nano)
-	return append(dst, '"')
 }
 
 const hexDigits = "0123456789abcdef"

@@ -52,6 +52,14 @@ func newTag(placements []byte) (t weakTag) {
 	return t
 }
 
+// until is the end of the answer as it is written, empty for never. It is good until the next request.
+func (st *state) until() []byte {
+	if len(st.text) == 0 && st.tag.until != rules.Forever {
+		st.text = time.Unix(0, st.tag.until).UTC().AppendFormat(st.text, time.RFC3339Nano)
+	}
+	return st.text
+}
+
 // has reports whether the asker has the answer with the tag already, weak or strong. A list of tags is looked through as it stands: a
 // tag is in quotes, which no tag holds.
 func (st *state) has(t *weakTag) bool {
@@ -70,9 +78,8 @@ func (st *state) sendTag(ctx *fasthttp.RequestCtx, weak bool) {
 	} else {
 		h.SetCanonical([]byte(headerETag), st.tag.text[len(weakMark):])
 	}
-	if st.tag.until != rules.Forever {
-		st.text = time.Unix(0, st.tag.until).UTC().AppendFormat(st.text[:0], time.RFC3339Nano)
-		h.SetCanonical([]byte(headerValidUntil), st.text)
+	if until := st.until(); len(until) > 0 {
+		h.SetCanonical([]byte(headerValidUntil), until)
 	}
 	if st.unchanged {
 		ctx.SetStatusCode(fasthttp.StatusNotModified)

@@ -44,8 +44,8 @@ type state struct {
 
 	known     []byte // If-None-Match as it was sent; a view of the request
 	tag       tag
-	unchanged bool // the asker has the answer already
-	text      []byte
+	unchanged bool   // the asker has the answer already
+	text      []byte // of the tag's end, once it was written
 }
 
 // open reports whether a key of the kind may make the call.
@@ -94,7 +94,7 @@ func (st *state) waited() { st.at = time.Now() }
 func (s *Server) release(st *state) {
 	st.route, st.caller, st.requestID = RouteNone, caller{}, st.requestID[:0]
 	st.call, st.tokenFault, st.params, st.sharing, st.cacheControl = nil, nil, nil, shareNone, ""
-	st.known, st.tag, st.unchanged = nil, tag{}, false
+	st.known, st.tag, st.unchanged, st.text = nil, tag{}, false, st.text[:0]
 	st.sync.Reset()
 	st.asked.Reset()
 	clear(st.context)
