@@ -64,11 +64,10 @@ func (d *Decision) place(id int32, table *rules.PlacementTable, req *Request) {
 func (d *Decision) rank(table *rules.PlacementTable, limit int) {
 	walk := table.Walk(&d.input, &d.scratch)
 	for shown := 0; shown < limit; {
-		i, says, ok := walk.Next()
-		if !ok {
+		candidate, says := walk.Next()
+		if candidate == nil {
 			return
 		}
-		candidate := walk.Candidate(i)
 		eligible, until := says.True, says.Until
 		if !candidate.Plain {
 			eligible, until = d.standing(candidate.Promotion, says)

@@ -3,6 +3,7 @@ package rules
 import (
 	"cmp"
 	"iter"
+	"slices"
 	"strings"
 )
 
@@ -10,7 +11,8 @@ import (
 type PlacementTable struct {
 	Placement
 
-	index *index
+	index    *index     // of those that are filed by no text
+	sections []sections // of the others, by axis
 }
 
 // Candidate is a promotion in a placement.
@@ -29,32 +31,46 @@ func byRank(x, y Candidate) int {
 	return cmp.Or(cmp.Compare(x.Priority, y.Priority), strings.Compare(x.Promotion.ID, y.Promotion.ID))
 }
 
+// ranks reports whether x is shown before y.
+func (x *Candidate) ranks(y *Candidate) bool {
+	return x.Priority < y.Priority || x.Priority == y.Priority && x.Promotion.ID < y.Promotion.ID
+}
+
 // Len is how many candidates the placement has.
-func (t *PlacementTable) Len() int { return t.index.size() }
+func (t *PlacementTable) Len() int {
+	n := 0
+	for _, x := range t.indexes() {
+		n += x.size()
+	}
+	return n
+}
 
 // All goes through the candidates by their rank, from 0.
 func (t *PlacementTable) All() iter.Seq2[int, *Candidate] {
-	return func(yield func(int, *Candidate) bool) {
-		if t.index == nil {
+	var all []*Candidate
+	for _, x := range t.indexes() {
+		for candidate := range x.all() {
+			all = append(all, candidate)
+		}
+	}
+	if len(t.sections) > 0 {
+		slices.SortFunc(all, func(x, y *Candidate) int { return byRank(*x, *y) })
+	}
+	return slices.All(all)
+}
+
+// all goes through the candidates by their rank; there are none of no index.
+func (x *index) all() iter.Seq[*Candidate] {
+	return func(yield func(*Candidate) bool) {
+		if x == nil {
 			return
 		}
-		rank := 0
-		for _, b := range t.index.blocks {
+		for _, b := range x.blocks {
 			for i := range b.candidates {
-				if !yield(rank, &b.candidates[i]) {
+				if !yield(&b.candidates[i]) {
 					return
 				}
-				rank++
 			}
 		}
 	}
 }
-
-// At is the candidate of a rank, from 0.
-func (t *PlacementTable) At(rank int) *Candidate {
-	at := t.index.blockOf(rank)
-	return &t.index.blocks[at].candidates[rank-int(t.index.starts[at])]
-}
-
-// Candidate is what stands at the place that Next returned last.
-func (w *Walk) Candidate(i int) *Candidate { return &w.at.candidates[i-w.base] }

@@ -48,13 +48,28 @@ type lane struct {
 	nodes   []node
 	sets    []classSet
 	values  []*formula // of nodeValue
+	bare    bool       // it has neither screens nor a clause
 }
 
-func newLane(c *coding, r *Rule) *lane {
+// newLane makes the lane of a rule, a bare one for a block that has no rows. What a section settles is of neither.
+func newLane(c *coding, r *Rule, bare bool) *lane {
+	_, filed := c.file(r)
 	made := coder{coding: c}
-	clause, rest := c.takeClause(c.rest(r))
-	made.parts(rest)
-	return &lane{screens: c.screens(nil, r), clause: clause, nodes: slices.Clip(made.nodes), sets: made.sets, values: made.values}
+	if bare {
+		made.bare = true
+		made.parts(without(r.parts(), filed))
+	} else {
+		var rest []*formula
+		made.clause, rest = c.takeClause(without(c.rest(r), filed))
+		made.screens = c.screens(nil, r)
+		made.parts(rest)
+	}
+	made.nodes = slices.Clip(made.nodes)
+	return &made.lane
+}
+
+func without(parts []*formula, part *formula) []*formula {
+	return slices.DeleteFunc(parts, func(f *formula) bool { return f == part })
 }
 
 // coder makes the code of one rule.

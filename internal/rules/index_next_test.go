@@ -13,7 +13,7 @@ func TestIndexAfterIsWhatIsMadeAnew(t *testing.T) {
 	rs, _ := d.ruleset(200)
 	byAxis := make(map[int][]*Rule)
 	for p := range rs.Promotions.All() {
-		for _, s := range newLane(rs.coding, p.Rule).screens {
+		for _, s := range newLane(rs.coding, p.Rule, false).screens {
 			byAxis[s.axis] = append(byAxis[s.axis], p.Rule)
 		}
 	}

@@ -17,13 +17,11 @@ func (rs *Ruleset) makeIndex(prev *Ruleset, workers int) {
 	extends := rs.coding.extends(coded)
 	for i, candidates := range rs.ranked() {
 		table := &rs.Placements[i]
-		var old *index
+		var before *PlacementTable
 		if extends {
-			if before, ok := prev.Placement(table.Placement.Placement); ok {
-				old = before.index
-			}
+			before, _ = prev.Placement(table.Placement.Placement)
 		}
-		table.index = newIndex(rs.coding, candidates, old, workers)
+		table.fill(rs.coding, candidates, before, workers)
 	}
 }
 
@@ -55,7 +53,6 @@ func (rs *Ruleset) makeIndexAfter(prev *Ruleset, changed *succession) {
 	}
 	rs.noteQuestions(prev, fresh)
 	for i := range rs.Placements {
-		table := &rs.Placements[i]
-		table.index = prev.Placements[i].index.after(rs.coding, changed, table.Placement.Placement)
+		rs.Placements[i].follow(rs.coding, &prev.Placements[i], changed)
 	}
 }

@@ -95,13 +95,7 @@ func (c *coding) clause(f *formula) (clause, bool) {
 
 // rest is the parts of the rule that passing all its screens does not settle: they hold together exactly when the rule does.
 func (c *coding) rest(r *Rule) []*formula {
-	parts := []*formula{&r.formula}
-	if r.formula.op == opAnd {
-		parts = parts[:0]
-		for i := range r.formula.kids {
-			parts = append(parts, &r.formula.kids[i])
-		}
-	}
+	parts := r.parts()
 	listed := make(map[int]bool) // lists whose screen is of an earlier part
 	left := parts[:0:0]
 	for _, part := range parts {

@@ -19,7 +19,8 @@ type IndexedTable struct {
 	Placement  int32   `json:"placement"`
 	Candidates int     `json:"candidates"` // promotions
 	Blocks     int     `json:"blocks"`
-	PerUser    float64 `json:"perUser"` // of the candidates, how many a user of the sample leaves to be evaluated, on average
+	Sections   int     `json:"sections"` // texts by which promotions are found that are too many to have classes
+	PerUser    float64 `json:"perUser"`  // of the candidates, how many a user of the sample leaves to be evaluated, on average
 }
 
 // InterpretedPart is a sub-expression that cel-go has to evaluate.
@@ -71,6 +72,9 @@ func (rs *Ruleset) summary(found *sample) *IndexSummary {
 	for i := range rs.Placements {
 		table := &rs.Placements[i]
 		view := IndexedTable{Placement: table.Placement.Placement, Candidates: table.Len(), Blocks: len(table.index.blocks)}
+		for _, of := range table.sections {
+			view.Sections += len(of.byText)
+		}
 		for _, c := range table.All() {
 			view.PerUser += all.rates[c.Promotion]
 		}
@@ -128,7 +132,7 @@ func (rs *crowdedRuleset) texts(out *IndexSummary) {
 // screens counts by which axes promotions are filed, and whom they leave.
 func (rs *crowdedRuleset) screens(out *IndexSummary) {
 	for p := range rs.Promotions.All() {
-		filed := newLane(rs.coding, p.Rule)
+		filed := newLane(rs.coding, p.Rule, false)
 		for _, s := range filed.screens {
 			rs.filed[s.axis]++
 		}

@@ -84,6 +84,7 @@ func (w world) indexed() string {
 func (d *wholeRulesets) round(rules, users int) string {
 	rs, oracles := d.ruleset(rules)
 	table := &rs.Placements[0]
+	ranked := table.ranked()
 	var s Scratch
 	for range users {
 		who := d.w.IntN(len(d.persons))
@@ -91,31 +92,29 @@ func (d *wholeRulesets) round(rules, users int) string {
 		for _, in.Now = range d.instants(who) {
 			d.encode(rs, in, &s)
 			walk := table.Walk(in, &s)
-			next, more := walk.next()
+			at, lane, more := walk.next()
 			for i, oracle := range oracles {
 				d.pairs++
 				want := evalOutcome(oracle, in)
-				if !more || i != next {
+				if !more || ranked[i] != &at.candidates[lane] {
 					d.skipped++
 					if want == isTrue {
-						return fmt.Sprintf("rule %s, user %s at %s: passed over, but it holds", table.At(i).Promotion.Rule.source, d.describe(who), stampText(in.Now))
+						return fmt.Sprintf("rule %s, user %s at %s: passed over, but it holds", ranked[i].Promotion.Rule.source, d.describe(who), stampText(in.Now))
 					}
 					continue
 				}
 				d.found++
-				rule := table.At(i).Promotion.Rule
+				rule := ranked[i].Promotion.Rule
 				got := rule.Eval(in)
-				if holds, until, _ := walk.at.code.truth(i-walk.base, in, &s); holds != got.True || until != got.Until {
+				if holds, until, _ := at.code.truth(lane, in, &s); holds != got.True || until != got.Until {
 					return fmt.Sprintf("rule %s, user %s at %s: the code says %t until %d, the formula %t until %d",
 						rule.source, d.describe(who), stampText(in.Now), holds, until, got.True, got.Until)
 				}
-				if after, ok := walk.next(); !ok || after > next {
-					next, more = after, ok
-				} else {
-					return fmt.Sprintf("the walk goes from %d to %d", next, after)
+				if at, lane, more = walk.next(); more && !ranked[i].ranks(&at.candidates[lane]) {
+					return fmt.Sprintf("the walk goes from %s to %s", ranked[i].Promotion.ID, at.candidates[lane].Promotion.ID)
 				}
 				if got.True != (want == isTrue) && (want != isError || d.whole[who] == nil) {
-					return fmt.Sprintf("rule %s, user %s at %s: the engine says %v, cel-go %v", table.At(i).Promotion.Rule.source, d.describe(who), stampText(in.Now), got, want)
+					return fmt.Sprintf("rule %s, user %s at %s: the engine says %v, cel-go %v", ranked[i].Promotion.Rule.source, d.describe(who), stampText(in.Now), got, want)
 				}
 			}
 		}
@@ -288,7 +287,7 @@ func TestPublishTakesBlocksOver(t *testing.T) {
 	if len(before.blocks) < 8 {
 		t.Fatalf("%d blocks are too few to say", len(before.blocks))
 	}
-	again := *table.At(7).Promotion
+	again := *table.ranked()[7].Promotion
 	candidates := slices.Insert(slices.Concat(candidatesOf(before)...), 1500, Candidate{Promotion: &again})
 	made := 0
 	for _, b := range newIndex(rs.coding, candidates, before, 1).blocks {

@@ -29,10 +29,12 @@ type IndexedScreen struct {
 // IndexedPlace is where a rule stands in a placement.
 type IndexedPlace struct {
 	Placement int32 `json:"placement"`
-	Rank      int   `json:"rank"`      // from 1: first to be shown
-	Block     int   `json:"block"`     // from 1
-	BlockSize int   `json:"blockSize"` // rules in the block
-	Blocks    int   `json:"blocks"`    // of the placement
+	Rank      int   `json:"rank"` // from 1: first to be shown
+	// Section is the text by which the rule is found, when it is one of more than the index has classes for; the blocks are then those of the section.
+	Section   string `json:"section,omitempty"`
+	Block     int    `json:"block"`     // from 1
+	BlockSize int    `json:"blockSize"` // rules in the block
+	Blocks    int    `json:"blocks"`    // of the placement, or of the section
 }
 
 // IndexedPromotion is how the index sees one promotion in force.
@@ -75,7 +77,7 @@ func (rs *Ruleset) indexed(p *Compiled, found *sample) *IndexedPromotion {
 	for i := range view.Literals {
 		view.Literals[i].Promotions = texts[view.Literals[i].Text]
 	}
-	filed := newLane(rs.coding, p.Rule)
+	filed := newLane(rs.coding, p.Rule, false)
 	crowd := rs.crowd(found, SampleUsers)
 	for _, s := range filed.screens {
 		a := &rs.coding.axes[s.axis]
@@ -123,9 +125,13 @@ func (rs *Ruleset) indexedPlaces(p *Compiled) []IndexedPlace {
 			if c.Promotion != p {
 				continue
 			}
-			at := table.index.blockOf(rank)
+			filed, _ := rs.coding.file(p.Rule)
+			blocks := table.filed(filed).blocks
+			at := slices.IndexFunc(blocks, func(b *block) bool {
+				return slices.ContainsFunc(b.candidates, func(c Candidate) bool { return c.Promotion == p })
+			})
 			out = append(out, IndexedPlace{
-				Placement: table.Placement.Placement, Rank: rank + 1, Block: at + 1, BlockSize: len(table.index.blocks[at].candidates), Blocks: len(table.index.blocks),
+				Placement: table.Placement.Placement, Rank: rank + 1, Section: filed.text, Block: at + 1, BlockSize: len(blocks[at].candidates), Blocks: len(blocks),
 			})
 			break
 		}

@@ -14,7 +14,7 @@ func TestIndexViewSaysWhatTheIndexDoes(t *testing.T) {
 		rs, _ := d.ruleset(60)
 		// What a request decides counts as met: such rules are walked past more often than the view says.
 		ours := slices.DeleteFunc(slices.Collect(rs.Promotions.All()), func(p *Compiled) bool {
-			filed := newLane(rs.coding, p.Rule)
+			filed := newLane(rs.coding, p.Rule, false)
 			return slices.ContainsFunc(append(filed.screens, filed.clause...), func(s screen) bool {
 				from := rs.coding.axes[s.axis].from.from
 				return from == fromRequest || from == fromChannel
@@ -28,8 +28,8 @@ func TestIndexViewSaysWhatTheIndexDoes(t *testing.T) {
 			crowd.users = append(crowd.users, in.Snapshot)
 			rs.Encode(in, &s)
 			walk := rs.Placements[0].Walk(in, &s)
-			for at, more := walk.next(); more; at, more = walk.next() {
-				visits[rs.Placements[0].At(at).Promotion.ID]++
+			for at, lane, more := walk.next(); more; at, lane, more = walk.next() {
+				visits[at.candidates[lane].Promotion.ID]++
 			}
 		}
 		for _, p := range ours {

@@ -35,7 +35,7 @@ func TestRequestsOfOneClassGetTheSame(t *testing.T) {
 			for i, oracle := range oracles {
 				if x, y := evalOutcome(oracle, &in), evalOutcome(oracle, &other); x != y {
 					t.Fatalf("rule %s: %v for %+v, %v for %+v, which are of one class",
-						rs.Placements[0].At(i).Promotion.Rule.source, x, in.Context, y, other.Context)
+						rs.Placements[0].ranked()[i].Promotion.Rule.source, x, in.Context, y, other.Context)
 				}
 			}
 		}

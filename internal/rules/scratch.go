@@ -10,6 +10,7 @@ type Scratch struct {
 	// question numbers what was asked: what is remembered below counts only for its own. 0 is none.
 	question uint64
 	windows  []windowMemo // by place in the coding
+	walks    []walkIndex  // memory of a Walk
 	literals []literalMemo
 	// Looked counts the blocks and candidates that walks have looked at since the caller last set it to 0: the work that an answer took, whatever the machine.
 	Looked int

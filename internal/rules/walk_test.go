@@ -65,13 +65,27 @@ func (t *PlacementTable) everyMatch(in *Input, s *Scratch, says []Standing) {
 	for i := range says {
 		says[i] = Standing{Until: Forever}
 	}
+	ranked := t.ranked()
+	i := 0
 	for walk := t.Walk(in, s); ; {
-		i, standing, ok := walk.Next()
-		if !ok {
+		candidate, standing := walk.Next()
+		if candidate == nil {
 			return
+		}
+		for ranked[i] != candidate { // it goes by rank
+			i++
 		}
 		says[i] = standing
 	}
+}
+
+// ranked is the candidates, first to be shown first.
+func (t *PlacementTable) ranked() []*Candidate {
+	var all []*Candidate
+	for _, c := range t.All() {
+		all = append(all, c)
+	}
+	return all
 }
 
 // round asks one ruleset about some users; it returns what differs.
@@ -169,7 +183,7 @@ func (d *walks) kept(rs *Ruleset, who int, at int64) string {
 }
 
 func (d *walks) differs(rs *Ruleset, i, who int, at int64, how string) string {
-	return fmt.Sprintf("rule %s, user %s at %s: %s", rs.Placements[0].At(i).Promotion.Rule.source, d.describe(who), stampText(at), how)
+	return fmt.Sprintf("rule %s, user %s at %s: %s", rs.Placements[0].ranked()[i].Promotion.Rule.source, d.describe(who), stampText(at), how)
 }
 
 // TestWalkAgreesWithCEL is laws L6 and L5 of what callers get: for whole rulesets, all that the index says of a user is what cel-go's plain program of each rule

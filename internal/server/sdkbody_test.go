@@ -115,7 +115,10 @@ func TestMobileSDKsCanReadEveryContent(t *testing.T) {
 				t.Fatal(err, rs.Quarantined)
 			}
 			table, _ := rs.Placement(101)
-			fragment := table.At(0).Promotion.SDKFragment(101)
+			var fragment string
+			for _, candidate := range table.All() {
+				fragment = candidate.Promotion.SDKFragment(101)
+			}
 			body := fmt.Sprintf(`{"placements":[{"placementId":101,"embeddedMessages":[%s]}]}`, fragment)
 			for _, fault := range sdkBodyFaults([]byte(body)) {
 				t.Errorf("%s: %s", fault, body)
