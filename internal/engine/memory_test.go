@@ -26,8 +26,8 @@ func TestMemoryOfRulesAndUsers(t *testing.T) {
 	if perRule > 24<<10 {
 		t.Errorf("a promotion takes %d bytes, want at most 24 KiB", perRule)
 	}
-	if perUser > 3<<10 {
-		t.Errorf("a user takes %d bytes, want at most 3 KiB", perUser)
+	if perUser > 1500 {
+		t.Errorf("a user takes %d bytes, want at most 1,500", perUser)
 	}
 	runtime.KeepAlive(small)
 	runtime.KeepAlive(large)

@@ -121,7 +121,7 @@ func (c chance) drawn(t *testing.T) (*rules.Ruleset, *rules.Compiled) {
 	if issues := rules.Check(schema, nil, nil, settings, &p); rules.Failed(issues) {
 		t.Fatalf("%+v: %v", p, issues)
 	}
-	spec := &rules.Spec{Project: "shop", Version: 1, Schema: schema, Settings: settings, Promotions: rules.NewRoll(rules.LivePromotion{Revision: 1, Promotion: &p}})
+	spec := &rules.Spec{Project: "shop", Version: 1, Schema: schema, Settings: settings, Promotions: rules.NewRoll(rules.LivePromotion{Revision: 1, Promotion: &p})}
 	rs, err := rules.NewCompiler(profile.DefaultRetention).Compile(spec, nil)
 	if err != nil || len(rs.Quarantined) > 0 {
 		t.Fatal(err, rs.Quarantined)

@@ -130,14 +130,13 @@ func (s *sender) conversion(after *rules.Conversion) {
 // latest is the time of the newest event in (now-per, now], 0 when there is none; the time of the next event to come, rules.Forever when none is known; and until when
 // the window reaches into what the store cut, 0 when it does not.
 func latest(events profile.Events, now, per int64) (last, next, cut int64) {
-	times := events.Times()
 	from, to := events.Window(now, per)
 	next = rules.Forever
-	if to < len(times) {
-		next = times[to]
+	if to < events.Len() {
+		next = events.At(to)
 	}
 	if to > from {
-		last = times[to-1]
+		last = events.At(to - 1)
 	}
 	if since := events.Since(); since > 0 && now-per+1 < since {
 		cut = since + per - 1
@@ -236,15 +235,14 @@ func (s *sender) caps(of *rules.Sending) {
 // filled says whether the sends in (now-per, now] fill the cap, and until when that stays so. As with impressions, a window that reaches into what the store cut is full.
 func filled(events profile.Events, c *rules.Cap, now int64) (full bool, until int64) {
 	per := int64(c.Per)
-	times := events.Times()
 	from, to := events.Window(now, per)
 	sum := int64(0)
 	for i := from; i < to; i++ {
 		sum += counted(events, i, c)
 	}
 	until = rules.Forever
-	if to < len(times) {
-		until = times[to]
+	if to < events.Len() {
+		until = events.At(to)
 	}
 	if sum < c.Sends {
 		if since := events.Since(); since > 0 && now-per+1 < since {
@@ -254,7 +252,7 @@ func filled(events profile.Events, c *rules.Cap, now int64) (full bool, until in
 	}
 	for i := from; i < to; i++ {
 		if sum -= counted(events, i, c); sum < c.Sends {
-			return true, times[i] + per
+			return true, events.At(i) + per
 		}
 	}
 	return true, rules.Forever

@@ -40,15 +40,14 @@ func capped(p *rules.Compiled, snap *profile.Snapshot, now int64) (over bool, un
 	}
 	per := int64(p.FrequencyCap.Per)
 	events := snap.Events(profile.SlotImpression)
-	times := events.Times()
 	from, to := events.Window(now, per)
 	sum := int64(0)
 	for i := from; i < to; i++ {
 		sum += shown(events, i, p.ID)
 	}
 	until = rules.Forever
-	if to < len(times) {
-		until = times[to]
+	if to < events.Len() {
+		until = events.At(to)
 	}
 	if sum < p.FrequencyCap.Impressions {
 		if since := events.Since(); since > 0 && now-per+1 < since {
@@ -59,7 +58,7 @@ func capped(p *rules.Compiled, snap *profile.Snapshot, now int64) (over bool, un
 	// Full until enough of the oldest impressions have left the window. Future ones only prolong that.
 	for i := from; i < to; i++ {
 		if sum -= shown(events, i, p.ID); sum < p.FrequencyCap.Impressions {
-			return true, times[i] + per
+			return true, events.At(i) + per
 		}
 	}
 	return true, rules.Forever

@@ -19,27 +19,24 @@ type Builder struct {
 	only    *Projection // what is kept, nil for everything
 	snap    Snapshot
 	parser  fastjson.Parser
-	pending []pendingEvent
-	dropped []dropped
 	states  []State
-	cells   []int64
-	items   []int64
-	runs    []run
-	times   []int64
-	text    []byte
-	texts   texts
-	words   []uint64 // decoded properties of pending events
-	events  [][]uint64
-	data    []byte // what Build puts together
+	words   []uint64 // by slot: a number, the place of a text among those of attributes, a span of items
+	items   []uint64 // of lists and maps
+	said    words    // by attributes
+	told    words    // by events
+	pending []pendingEvent
+	records []uint64 // of pending events: a presence mask and a word for each property
+	dropped []dropped
 	pairs   []pair
 	digits  []byte // scratch of scalar
+	packer  packer
 	room    room
 }
 
 type pendingEvent struct {
 	slot, seq int32
 	at        int64
-	from      int32 // of its words: presence mask and one word for each property
+	from      int32 // of its record
 }
 
 // dropped notes that a store cut the events of one type.
@@ -56,14 +53,14 @@ type pair struct {
 // Reset begins a snapshot of key, read at asOf, under the schema.
 func (b *Builder) Reset(schema *Schema, key Key, asOf hlc.Timestamp) {
 	b.schema, b.only = schema, nil
-	b.pending, b.words, b.dropped, b.text = b.pending[:0], b.words[:0], b.dropped[:0], b.text[:0]
-	b.items, b.runs, b.times = b.items[:0], b.runs[:0], b.times[:0]
-	b.texts.reset()
+	b.pending, b.records, b.dropped, b.items = b.pending[:0], b.records[:0], b.dropped[:0], b.items[:0]
+	b.said.reset()
+	b.told.reset()
 	n := len(schema.Attributes)
-	b.snap = Snapshot{Key: key, AsOf: asOf, SchemaVersion: schema.Version, slots: int32(n)}
-	b.states, b.cells = slices.Grow(b.states[:0], n)[:n], slices.Grow(b.cells[:0], n)[:n]
+	b.snap = Snapshot{Key: key, AsOf: asOf, SchemaVersion: schema.Version, slots: uint16(n)}
+	b.states, b.words = slices.Grow(b.states[:0], n)[:n], slices.Grow(b.words[:0], n)[:n]
 	clear(b.states)
-	clear(b.cells)
+	clear(b.words)
 }
 
 // Only has the snapshot that was just begun hold no more than what is going to be read.
@@ -82,7 +79,7 @@ func (b *Builder) TimeZone(zone string) { b.builtin(SlotTimeZone, zone) }
 
 func (b *Builder) builtin(slot int, value string) {
 	if value != "" && b.only.reads(slot) {
-		b.set(slot, b.intern([]byte(value)))
+		b.set(slot, b.said.keep([]byte(value)))
 	}
 }
 
@@ -190,7 +187,7 @@ func (b *Builder) attribute(attr *Attribute, v *fastjson.Value) {
 	ok := false
 	switch attr.Type.Shape {
 	case Scalar:
-		bits, ok = scalar(attr.Type.Kind, v, b.intern, &b.digits)
+		bits, ok = scalar(attr.Type.Kind, v, b.said.keep, &b.digits)
 	case List:
 		bits, ok = b.list(attr.Type.Kind, v)
 	case Map:
@@ -210,12 +207,12 @@ func (b *Builder) list(kind Kind, v *fastjson.Value) (uint64, bool) {
 	}
 	from := len(b.items)
 	for _, item := range values {
-		bits, ok := scalar(kind, item, b.intern, &b.digits)
+		bits, ok := scalar(kind, item, b.said.keep, &b.digits)
 		if !ok {
 			b.items = b.items[:from]
 			return 0, false
 		}
-		b.items = append(b.items, int64(bits))
+		b.items = append(b.items, bits)
 	}
 	return span(from, len(values)), true
 }
@@ -228,9 +225,9 @@ func (b *Builder) dict(kind Kind, v *fastjson.Value) (uint64, bool) {
 	b.pairs = b.pairs[:0]
 	ok := true
 	object.Visit(func(name []byte, item *fastjson.Value) {
-		bits, fits := scalar(kind, item, b.intern, &b.digits)
+		bits, fits := scalar(kind, item, b.said.keep, &b.digits)
 		ok = ok && fits
-		b.pairs = append(b.pairs, pair{key: string(name), k: b.intern(name), v: bits})
+		b.pairs = append(b.pairs, pair{key: string(name), k: b.said.keep(name), v: bits})
 	})
 	if !ok {
 		return 0, false
@@ -241,23 +238,13 @@ func (b *Builder) dict(kind Kind, v *fastjson.Value) (uint64, bool) {
 		if i+1 < len(b.pairs) && b.pairs[i+1].key == p.key {
 			continue // of a repeated key the last counts
 		}
-		b.items = append(b.items, int64(p.k), int64(p.v))
+		b.items = append(b.items, p.k, p.v)
 	}
 	return span(from, len(b.items)-from), true
 }
 
 func (b *Builder) set(slot int, bits uint64) {
-	b.states[slot], b.cells[slot] = Present, int64(bits)
-}
-
-// intern keeps the text, once: properties of events say the same things again and again.
-func (b *Builder) intern(s []byte) uint64 {
-	known := b.texts.find(s, b.text)
-	if *known == 0 {
-		b.text = append(b.text, s...)
-		*known = 1 + span(len(b.text)-len(s), len(s))
-	}
-	return *known - 1
+	b.states[slot], b.words[slot] = Present, bits
 }
 
 func span(from, n int) uint64 { return uint64(from)<<32 | uint64(n) }
@@ -268,22 +255,29 @@ func (b *Builder) Event(name string, at int64, properties []byte) {
 	if !ok || b.only.eventReads(typ.Slot) == readsNone {
 		return
 	}
-	from := len(b.words)
-	b.words = append(b.words, make([]uint64, 1+len(typ.Properties))...)
+	from := len(b.records)
+	b.records = append(b.records, make([]uint64, 1+len(typ.Properties))...)
 	b.pending = append(b.pending, pendingEvent{slot: int32(typ.Slot), seq: int32(len(b.pending)), at: at, from: int32(from)})
 	if len(properties) == 0 || len(typ.Properties) == 0 || b.only.eventReads(typ.Slot) != readsAll {
 		return
 	}
-	v, err := b.parser.ParseBytes(properties)
+	if record := b.records[from:]; !b.plain(typ, properties, record) {
+		b.parsed(typ, properties, record)
+	}
+}
+
+// parsed is plain for every object.
+func (b *Builder) parsed(typ *EventType, object []byte, record []uint64) {
+	v, err := b.parser.ParseBytes(object)
 	if err != nil || v.Type() != fastjson.TypeObject {
 		return
 	}
 	for i := range typ.Properties {
 		p := &typ.Properties[i]
 		if item := v.Get(p.Name); item != nil {
-			if bits, ok := scalar(p.Type.Kind, item, b.intern, &b.digits); ok {
-				b.words[from] |= 1 << p.Slot
-				b.words[from+1+p.Slot] = bits
+			if bits, ok := scalar(p.Type.Kind, item, b.told.keep, &b.digits); ok {
+				record[0] |= 1 << p.Slot
+				record[1+p.Slot] = bits
 			}
 		}
 	}
@@ -298,47 +292,19 @@ func (b *Builder) Truncated(name string, since int64) {
 
 // Build returns the snapshot. Its memory is its own and exactly as large as needed; the Builder may be Reset afterwards.
 func (b *Builder) Build() *Snapshot {
-	slices.SortFunc(b.pending, func(x, y pendingEvent) int {
-		return cmp.Or(cmp.Compare(x.slot, y.slot), cmp.Compare(x.at, y.at), cmp.Compare(x.seq, y.seq))
-	})
-	b.data = append(b.data[:0], make([]byte, len(b.states))...)
-	for i, state := range b.states {
-		b.data[i] = byte(state)
-	}
-	b.data = append(b.data, b.text...)
-	before := len(b.cells) + len(b.items)
-	for i := 0; i < len(b.pending); {
-		typ := &b.schema.EventTypes[b.pending[i].slot]
-		words := 1 + len(typ.Properties)
-		r := run{slot: int32(typ.Slot), first: int32(before + len(b.times)), layout: int32(len(b.data)), properties: uint16(len(typ.Properties))}
-		b.events = b.events[:0]
-		for ; i < len(b.pending) && b.pending[i].slot == r.slot; i++ {
-			p := b.pending[i]
-			b.times = append(b.times, p.at)
-			b.events = append(b.events, b.words[p.from:int(p.from)+words])
-			r.n++
-		}
-		var records, stride int
-		b.data, records, stride = appendRecords(b.data, typ, b.events)
-		r.records, r.stride = int32(records), uint16(stride)
-		b.runs = append(b.runs, r)
-	}
-	for _, d := range b.dropped {
-		i, ok := slices.BinarySearchFunc(b.runs, d.slot, func(r run, slot int32) int { return int(r.slot - slot) })
-		if !ok {
-			b.runs = slices.Insert(b.runs, i, run{slot: d.slot})
-		}
-		b.runs[i].since = max(b.runs[i].since, d.since)
-	}
 	out := b.room.snapshot()
 	*out = b.snap
-	out.words = b.room.cut(before + len(b.times))
-	out.words = append(append(append(out.words, b.cells...), b.items...), b.times...)
-	out.data, out.runs = string(b.data), exact(b.runs)
+	p := &b.packer
+	p.reset()
+	p.attributes(b, out)
+	p.history(b, out)
+	out.data = string(p.data)
+	user := out.data[p.user : p.user+len(out.Key.User)]
+	out.Key.User = user // the caller's is free to go
 	return out
 }
 
-// Together has the next snapshots, of so many users, share pieces of memory: cheaper to make, and none of it goes as long as one of them is there. It is for what is read
+// Together has the next snapshots, of so many users, lie in one piece of memory: cheaper to make, and none of it goes as long as one of them is there. It is for what is read
 // and forgotten together. 0 ends it.
 func (b *Builder) Together(users int) {
 	b.room = room{users: users}
@@ -348,7 +314,6 @@ func (b *Builder) Together(users int) {
 type room struct {
 	users int // that are still to come
 	snaps []Snapshot
-	words []int64
 }
 
 func (r *room) snapshot() *Snapshot {
@@ -361,26 +326,4 @@ func (r *room) snapshot() *Snapshot {
 	s := &r.snaps[0]
 	r.snaps, r.users = r.snaps[1:], r.users-1
 	return s
-}
-
-// cut is an empty slice with exactly so much room.
-func (r *room) cut(n int) []int64 {
-	if r.users == 0 && r.words == nil {
-		return make([]int64, 0, n)
-	}
-	if cap(r.words) < n {
-		r.words = make([]int64, 0, n*(1+r.users))
-	}
-	out := r.words[0:0:n]
-	r.words = r.words[n:n:cap(r.words)]
-	return out
-}
-
-func exact[T any](s []T) []T {
-	if len(s) == 0 {
-		return nil
-	}
-	out := make([]T, len(s))
-	copy(out, s)
-	return out
 }

@@ -50,7 +50,7 @@ func TestAProjectionLeavesTheRestOut(t *testing.T) {
 	if got := strings.Join(there, " "); got != "consent.push age address.geo.lat" || s.Devices != 0 || !s.Found || !s.Partial {
 		t.Errorf("there is %s, %d devices, found %v, partial %v", got, s.Devices, s.Found, s.Partial)
 	}
-	if e := s.Events(purchase.Slot); e.Len() != 1 || e.Times()[0] != 2 || e.Since() != 1 || e.Has(0, 0) || e.Has(0, 1) || e.Has(0, 2) {
+	if e := s.Events(purchase.Slot); e.Len() != 1 || e.At(0) != 2 || e.Since() != 1 || e.Has(0, 0) || e.Has(0, 1) || e.Has(0, 2) {
 		t.Errorf("purchases: %d of them, since %d", e.Len(), e.Since())
 	}
 	if e := s.Events(sends.Slot); e.Len() != 0 || e.Since() != 0 {

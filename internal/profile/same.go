@@ -2,8 +2,8 @@ package profile
 
 import (
 	"cmp"
-	"math"
 	"slices"
+	"sort"
 )
 
 // Difference names the first thing in which two snapshots of one user differ, or is "". Both were built with the schema. Of the events, those count
@@ -47,16 +47,18 @@ func sameValue(typ Type, a, b *Snapshot, slot int) bool {
 	case typ.Kind == String:
 		return a.String(slot) == b.String(slot)
 	}
-	return a.words[slot] == b.words[slot]
+	left, _ := a.Bits(slot)
+	right, _ := b.Bits(slot)
+	return left == right
 }
 
 func sameValues(typ Type, a, b Values) bool {
 	if a.Len() != b.Len() {
 		return false
 	}
-	for i := range a.words {
-		isText := typ.Kind == String || typ.Shape == Map && i%2 == 0
-		if isText && a.String(i) != b.String(i) || !isText && a.words[i] != b.words[i] {
+	for i := range a.Len() {
+		kind := typ.kindOf(i)
+		if kind == String && a.String(i) != b.String(i) || kind != String && a.Bits(i) != b.Bits(i) {
 			return false
 		}
 	}
@@ -72,8 +74,8 @@ func sameEvents(typ *EventType, a, b *Snapshot, from int64) bool {
 		return false
 	}
 	for i < left.Len() {
-		n := sameInstant(left.Times()[i:])
-		if left.Times()[i] != right.Times()[j] || n != sameInstant(right.Times()[j:]) {
+		n := sameInstant(left, i)
+		if left.At(i) != right.At(j) || n != sameInstant(right, j) {
 			return false
 		}
 		l, r := instant(typ, left, i, n), instant(typ, right, j, n)
@@ -86,14 +88,13 @@ func sameEvents(typ *EventType, a, b *Snapshot, from int64) bool {
 }
 
 func first(e Events, from int64) int {
-	i, _ := slices.BinarySearch(e.Times(), from)
-	return i
+	return sort.Search(e.Len(), func(i int) bool { return e.At(i) >= from })
 }
 
-// sameInstant is how many of the ascending times equal the first.
-func sameInstant(times []int64) int {
+// sameInstant is how many events from i on have the time of event i.
+func sameInstant(e Events, i int) int {
 	n := 1
-	for n < len(times) && times[n] == times[0] {
+	for i+n < e.Len() && e.At(i+n) == e.At(i) {
 		n++
 	}
 	return n
@@ -128,13 +129,10 @@ func (e *event) compare(typ *EventType, other *event) int {
 			continue
 		}
 		var order int
-		switch p.Type.Kind {
-		case String:
+		if p.Type.Kind == String {
 			order = cmp.Compare(e.String(e.i, p.Slot), other.String(other.i, p.Slot))
-		case Double: // by their bits: minus zero is another value than zero
-			order = cmp.Compare(math.Float64bits(e.Double(e.i, p.Slot)), math.Float64bits(other.Double(other.i, p.Slot)))
-		default:
-			order = cmp.Compare(e.Int(e.i, p.Slot), other.Int(other.i, p.Slot))
+		} else { // by their bits: minus zero is another value than zero
+			order = cmp.Compare(e.Bits(e.i, p.Slot, p.Type.Kind), other.Bits(other.i, p.Slot, p.Type.Kind))
 		}
 		if order != 0 {
 			return order

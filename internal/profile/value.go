@@ -62,13 +62,19 @@ func scalar(kind Kind, v *fastjson.Value, intern func([]byte) uint64, digits *[]
 		if err != nil {
 			return 0, false
 		}
-		t, err := time.Parse(time.RFC3339Nano, string(s))
-		if err != nil || t.Before(MinTime) || !t.Before(MaxTime) {
-			return 0, false
-		}
-		return uint64(t.UnixNano()), true
+		n, ok := parseInstant(s)
+		return uint64(n), ok
 	}
 	return 0, false
+}
+
+// parseInstant reads a timestamp as it stands in JSON.
+func parseInstant(text []byte) (nanos int64, ok bool) {
+	t, err := time.Parse(time.RFC3339Nano, string(text))
+	if err != nil || t.Before(MinTime) || !t.Before(MaxTime) {
+		return 0, false
+	}
+	return t.UnixNano(), true
 }
 
 // integer accepts a JSON number without a fractional part that int64 holds: 5, and 5.0 or 5e2 as other writers print them.

@@ -112,7 +112,7 @@ func wrongEngines() map[string]engine {
 			}
 			events := in.Snapshot.Events(w.slot)
 			if from, to := events.Window(in.Now, w.window); from < to {
-				return min(events.Times()[from]+w.window, healedAt(events, in.Now, w.window))
+				return min(events.At(from)+w.window, healedAt(events, in.Now, w.window))
 			}
 			return healedAt(events, in.Now, w.window)
 		}),

@@ -25,21 +25,21 @@ func (e windowEdge) next(in *Input) int64 {
 // windowNext is the next instant at which an event enters or leaves (now-w, now].
 func windowNext(events profile.Events, now, w int64) int64 {
 	from, to := events.Window(now, w)
-	return entersOrLeaves(events.Times(), w, from, to)
+	return entersOrLeaves(events, w, from, to)
 }
 
 // windowUntil is the edge of a window whose events are known: those from index from up to to.
 func windowUntil(events profile.Events, now, w int64, from, to int) int64 {
-	return min(entersOrLeaves(events.Times(), w, from, to), healedAt(events, now, w))
+	return min(entersOrLeaves(events, w, from, to), healedAt(events, now, w))
 }
 
-func entersOrLeaves(times []int64, w int64, from, to int) int64 {
+func entersOrLeaves(events profile.Events, w int64, from, to int) int64 {
 	until := Forever
 	if from < to {
-		until = times[from] + w
+		until = events.At(from) + w
 	}
-	if to < len(times) {
-		until = min(until, times[to])
+	if to < events.Len() {
+		until = min(until, events.At(to))
 	}
 	return until
 }

@@ -98,7 +98,7 @@ func newEventList(events profile.Events, from, to int) *eventList {
 	return l
 }
 
-func (e *eventValue) at() int64 { return e.list.events.Times()[e.index] }
+func (e *eventValue) at() int64 { return e.list.events.At(e.index) }
 
 func (*eventValue) ConvertToNative(reflect.Type) (any, error) { return nil, errOpaque }
 func (*eventValue) ConvertToType(ref.Type) ref.Val            { return types.WrapErr(errOpaque) }

@@ -175,7 +175,7 @@ func eventFirst(stream ref.Val) ref.Val {
 	if from == to {
 		return types.OptionalNone
 	}
-	return types.OptionalOf(boxTime(events.Times()[from]))
+	return types.OptionalOf(boxTime(events.At(from)))
 }
 
 func eventLast(stream ref.Val) ref.Val {
@@ -185,7 +185,7 @@ func eventLast(stream ref.Val) ref.Val {
 	}
 	events, from, to, whole := s.all()
 	if from < to {
-		return types.OptionalOf(boxTime(events.Times()[to-1]))
+		return types.OptionalOf(boxTime(events.At(to - 1)))
 	}
 	if !whole {
 		return types.WrapErr(s.cut) // all that were kept lie ahead of now

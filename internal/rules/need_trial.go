@@ -145,8 +145,8 @@ func nest(object map[string]any, name string, value json.RawMessage) {
 func (t *trial) events(f *facts, slot int) {
 	typ := &t.schema.EventTypes[slot]
 	events := t.in.Snapshot.Events(slot)
-	for i, at := range events.Times() {
-		t.builder.Event(typ.Name, at, eventJSON(events, i, typ))
+	for i := range events.Len() {
+		t.builder.Event(typ.Name, events.At(i), eventJSON(events, i, typ))
 	}
 	if since := events.Since(); since > 0 {
 		t.builder.Truncated(typ.Name, since)
@@ -192,7 +192,8 @@ func attributeJSON(s *profile.Snapshot, attr *profile.Attribute) string {
 	case profile.String:
 		return stringJSON(s.String(attr.Slot))
 	default:
-		return wordJSON(attr.Type.Kind, uint64(s.Int(attr.Slot)))
+		bits, _ := s.Bits(attr.Slot)
+		return wordJSON(attr.Type.Kind, bits)
 	}
 }
 
@@ -200,7 +201,7 @@ func elementJSON(values profile.Values, i int, kind profile.Kind) string {
 	if kind == profile.String {
 		return stringJSON(values.String(i))
 	}
-	return wordJSON(kind, uint64(values.Int(i)))
+	return wordJSON(kind, values.Bits(i))
 }
 
 func eventJSON(events profile.Events, i int, typ *profile.EventType) []byte {
@@ -214,10 +215,8 @@ func eventJSON(events profile.Events, i int, typ *profile.EventType) []byte {
 		switch p.Type.Kind {
 		case profile.String:
 			text = stringJSON(events.String(i, p.Slot))
-		case profile.Double:
-			text = wordJSON(p.Type.Kind, math.Float64bits(events.Double(i, p.Slot)))
 		default:
-			text = wordJSON(p.Type.Kind, uint64(events.Int(i, p.Slot)))
+			text = wordJSON(p.Type.Kind, events.Bits(i, p.Slot, p.Type.Kind))
 		}
 		items = append(items, stringJSON(p.Name)+":"+text)
 	}

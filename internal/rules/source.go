@@ -73,33 +73,30 @@ func selection(e ast.Expr) (root, path string, ok bool) {
 // The readers of a source return its value of one Go type, or false when there is none to read: then the literal is an error.
 
 func (s source) present(in *Input) bool {
-	if s.from == fromUser {
-		return in.Snapshot.State(s.slot) == profile.Present
-	}
 	return s.slot < len(in.Context) && in.Context[s.slot].Set
 }
 
 func (s source) readText(in *Input) (string, bool) {
 	switch {
+	case s.from == fromUser:
+		return in.Snapshot.Text(s.slot)
 	case s.from == fromUserID:
 		return in.Snapshot.Key.User, true
 	case s.from == fromChannel:
 		return in.Channel, true
 	case !s.present(in):
 		return "", false
-	case s.from == fromUser:
-		return in.Snapshot.String(s.slot), true
 	default:
 		return in.Context[s.slot].Text, true
 	}
 }
 
 func (s source) bits(in *Input) (uint64, bool) {
+	if s.from == fromUser {
+		return in.Snapshot.Bits(s.slot)
+	}
 	if !s.present(in) {
 		return 0, false
-	}
-	if s.from == fromUser {
-		return uint64(in.Snapshot.Int(s.slot)), true
 	}
 	return in.Context[s.slot].Bits, true
 }

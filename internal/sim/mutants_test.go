@@ -32,7 +32,7 @@ func mutants() []mutant {
 		}},
 		{"the row's own version stands for the time of the read", "", []edit{
 			{store, "\ts.stats.batches.Add(1)\n", "\tfor _, snap := range dst {\n\t\tif snap != nil {\n\t\t\tfor slot := range 8 {\n" +
-				"\t\t\t\tif times := snap.Events(slot).Times(); len(times) > 0 {\n\t\t\t\t\tsnap.AsOf = hlc.Timestamp{Wall: times[len(times)-1]}\n\t\t\t\t}\n" +
+				"\t\t\t\tif events := snap.Events(slot); events.Len() > 0 {\n\t\t\t\t\tsnap.AsOf = hlc.Timestamp{Wall: events.At(events.Len() - 1)}\n\t\t\t\t}\n" +
 				"\t\t\t}\n\t\t}\n\t}\n\ts.stats.batches.Add(1)\n"},
 		}},
 		{"the cache ignores gaps", "", []edit{{sink, "c.floors.raiseAll(at)", "_ = at"}}},

@@ -34,7 +34,7 @@ func testErasure(t *testing.T, h Harness) {
 			equal(k.t, "ids", fmt.Sprint(ids, err), "[] <nil>")
 			// A repeat of an erased event is a new one: nothing remembers its time.
 			k.happen(profile.NewEvent{UserID: "u", ID: "x", Name: "purchase"})
-			equal(k.t, "the erased time is not remembered", k.events("u", "purchase").Times()[0] == when.UnixNano(), false)
+			equal(k.t, "the erased time is not remembered", k.events("u", "purchase").At(0) == when.UnixNano(), false)
 		},
 		"the neighbours stay": func(k *kit) {
 			for _, user := range []string{"u", "u1", "v", "t"} {

@@ -97,13 +97,14 @@ func testEvents(t *testing.T, h Harness) {
 			k.happen(purchase("u", "x", when, 1))
 			k.happen(purchase("u", "x", time.Time{}, 2), purchase("u", "x", time.Time{}, 3))
 			equal(k.t, "totals", k.totals("u"), "3")
-			equal(k.t, "time", k.events("u", "purchase").Times()[0], when.UnixNano())
+			equal(k.t, "time", k.events("u", "purchase").At(0), when.UnixNano())
 		},
 		"without a time a new event happens at its commit": func(k *kit) {
 			before := k.now()
 			committed := k.happen(purchase("u", "x", time.Time{}, 1), purchase("u", "", time.Time{}, 2))
-			for _, when := range k.events("u", "purchase").Times() {
-				if when < before.Wall-int64(time.Second) || when > committed.Wall {
+			happened := k.events("u", "purchase")
+			for i := range happened.Len() {
+				if when := happened.At(i); when < before.Wall-int64(time.Second) || when > committed.Wall {
 					k.t.Errorf("time %d, want between %v and its commit %v", when, before, committed)
 				}
 			}
@@ -172,9 +173,9 @@ func testEventLimits(t *testing.T, h Harness) {
 			e := k.events("u", "purchase")
 			dropped := newest.Add(-profile.MaxEventsPerType * time.Second).UnixNano()
 			equal(k.t, "number", e.Len(), profile.MaxEventsPerType)
-			equal(k.t, "newest", e.Times()[e.Len()-1], newest.UnixNano())
-			if since := e.Since(); since <= dropped || since > e.Times()[0] {
-				k.t.Errorf("since %d, want after the newest dropped %d and not after the oldest kept %d", since, dropped, e.Times()[0])
+			equal(k.t, "newest", e.At(e.Len()-1), newest.UnixNano())
+			if since := e.Since(); since <= dropped || since > e.At(0) {
+				k.t.Errorf("since %d, want after the newest dropped %d and not after the oldest kept %d", since, dropped, e.At(0))
 			}
 			equal(k.t, "another type", k.events("u", "visit").Len(), 3)
 			equal(k.t, "since of another type", k.events("u", "visit").Since(), 0)

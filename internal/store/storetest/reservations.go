@@ -98,7 +98,7 @@ func testReservations(t *testing.T, h Harness) {
 			same(k.t, "reserved again", k.reserve(claim("u", "a", limited(5))), []reserve.Outcome{again})
 			sent := k.events("u", profile.EventSend)
 			if sent.Len() != 1 || sent.String(0, profile.PropSendPromotion) != "spring" || sent.String(0, profile.PropSendChannel) != "push" ||
-				sent.Int(0, profile.PropSendCampaignID) != 7 || sent.Times()[0] > at.Wall {
+				sent.Int(0, profile.PropSendCampaignID) != 7 || sent.At(0) > at.Wall {
 				k.t.Errorf("%d events of sends, or another than was confirmed", sent.Len())
 			}
 			same(k.t, "the cap counts it", k.reserve(claim("u", "b", capped(1, "push")), claim("u", "c", capped(2, "push"))), []reserve.Outcome{full, granted})
