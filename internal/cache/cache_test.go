@@ -2,6 +2,7 @@ package cache
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -345,14 +346,33 @@ func TestMemo(t *testing.T) {
 	if m.Load(0) != nil {
 		t.Fatal("a new memo holds something")
 	}
-	for i := range MemoSlots + 1 {
-		m.Add(i)
-	}
-	if got := m.Load(0); got != MemoSlots {
-		t.Fatalf("slot 0 holds %v, want the newest %d in place of the oldest", got, MemoSlots)
+	for i := range MemoSlots {
+		for next := i; next < MemoSlots; next++ {
+			if got := m.Load(next); got != nil {
+				t.Fatalf("slot %d holds %v, want nothing yet", next, got)
+			}
+		}
+		m.Store(i, 10*i)
 	}
 	m.Store(1, 42)
-	if got := m.Load(1); got != 42 {
-		t.Fatalf("slot 1 holds %v, want 42", got)
+	for i, want := range [MemoSlots]int{0, 42, 20, 30} {
+		if got := m.Load(i); got != want {
+			t.Errorf("slot %d holds %v, want %d", i, got, want)
+		}
+	}
+}
+
+func TestMemoIsFilledByManyAtOnce(t *testing.T) {
+	var m Memo
+	var group sync.WaitGroup
+	for i := range MemoSlots {
+		group.Go(func() { m.Store(i, i) })
+		group.Go(func() { m.Load(MemoSlots - 1 - i) })
+	}
+	group.Wait()
+	for i := range MemoSlots {
+		if got := m.Load(i); got != i {
+			t.Errorf("slot %d holds %v, want %d", i, got, i)
+		}
 	}
 }

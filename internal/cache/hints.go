@@ -16,7 +16,7 @@ type entry struct {
 
 // entryOverhead is the bytes that an entry takes beside its snapshot: the entry itself and ristretto's records of it (cells of the value
 // map, the cost map and the expiry map, at the load that Go's maps usually have).
-const entryOverhead = 352
+const entryOverhead = 256
 
 // derivedBytes is what a reader of the snapshot may keep beside it, in Snapshot.Derived: two bytes for each of some dozens of things that rules ask.
 const derivedBytes = 256
