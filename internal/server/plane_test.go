@@ -64,6 +64,13 @@ func (f *faultyStore) Load(ctx context.Context, keys []profile.Key, dst []*profi
 	return f.Store.Load(ctx, keys, dst)
 }
 
+func (f *faultyStore) LoadPart(ctx context.Context, only *profile.Projection, keys []profile.Key, dst []*profile.Snapshot) error {
+	if f.down.Load() {
+		return profile.ErrUnavailable
+	}
+	return f.Store.LoadPart(ctx, only, keys, dst)
+}
+
 func (f *faultyStore) PutEvents(ctx context.Context, project string, list []profile.NewEvent) (hlc.Timestamp, []profile.ItemError, error) {
 	if f.down.Load() {
 		return hlc.Timestamp{}, nil, profile.ErrNotDurable
