@@ -82,6 +82,9 @@ func printIndexed(out io.Writer, v *rules.IndexedPromotion) {
 	printTable(out, "PLACEMENT\tRANK\tBLOCK\tRULES IN IT", v.Placements, func(p rules.IndexedPlace) string {
 		return fmt.Sprintf("%d\t%d\t%d of %d\t%d", p.Placement, p.Rank, p.Block, p.Blocks, p.BlockSize)
 	})
+	if len(v.Placements) > 0 && v.Placements[0].Section != "" {
+		fmt.Fprintf(out, "found by the text %q: it has a section of its own, and nobody else looks at it\n\n", v.Placements[0].Section)
+	}
 	fmt.Fprintf(out, "candidate for %s of %s, true for %s\n", share(v.CandidateRate, v.Sample), number(v.Sample, "sampled user", "sampled users"),
 		share(v.TrueRate, v.Sample))
 }
@@ -90,8 +93,8 @@ func printIndexSummary(out io.Writer, v *rules.IndexSummary) {
 	fmt.Fprintf(out, "ruleset version %d: %s, %s, of which %d are distinct, %d shared and %d interpreted\n", v.Version,
 		number(v.Promotions, "promotion", "promotions"), number(v.Literals, "literal", "literals"), v.Distinct, v.Shared, v.Interpreted)
 	fmt.Fprintf(out, "%s filed by nothing; %s asked\n\n", number(v.Unscreened, "promotion is", "promotions are"), number(v.Sample, "user was", "users were"))
-	printTable(out, "PLACEMENT\tPROMOTIONS\tBLOCKS\tEVALUATED PER USER", v.Placements, func(t rules.IndexedTable) string {
-		return fmt.Sprintf("%d\t%d\t%d\t%.1f", t.Placement, t.Candidates, t.Blocks, t.PerUser)
+	printTable(out, "PLACEMENT\tPROMOTIONS\tBLOCKS\tSECTIONS\tEVALUATED PER USER", v.Placements, func(t rules.IndexedTable) string {
+		return fmt.Sprintf("%d\t%d\t%d\t%d\t%.1f", t.Placement, t.Candidates, t.Blocks, t.Sections, t.PerUser)
 	})
 	printTable(out, "AXIS\tKIND\tCLASSES\tPROMOTIONS", v.Axes, func(a rules.IndexedAxis) string {
 		return fmt.Sprintf("%s\t%s\t%d\t%d", a.Axis, a.Kind, a.Classes, a.Promotions)

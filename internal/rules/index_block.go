@@ -118,15 +118,6 @@ func (x *index) size() int {
 	return int(x.starts[last]) + len(x.blocks[last].candidates)
 }
 
-// blockOf is the block that has the candidate of a rank.
-func (x *index) blockOf(rank int) int {
-	at, exact := slices.BinarySearch(x.starts, int32(rank))
-	if !exact {
-		at--
-	}
-	return at
-}
-
 // newGroup has a bit for each block that has a candidate for the class, on the axes on which some block has none.
 func newGroup(c *coding, blocks []*block) blockGroup {
 	g := blockGroup{full: ^uint64(0) >> (wordBits - len(blocks))}

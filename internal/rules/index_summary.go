@@ -139,7 +139,7 @@ func (rs *crowdedRuleset) screens(out *IndexSummary) {
 		if len(filed.screens) == 0 {
 			out.Unscreened++
 		}
-		rs.rates[p] = rs.crowd.rate(filed)
+		rs.rates[p] = rs.candidateRate(p, &rs.crowd)
 		if out.Sample > 0 {
 			out.Widest = append(out.Widest, IndexedRate{Promotion: p.ID, CandidateRate: rs.rates[p]})
 		}

@@ -82,10 +82,10 @@ func (rs *Ruleset) indexed(p *Compiled, found *sample) *IndexedPromotion {
 	for _, s := range filed.screens {
 		a := &rs.coding.axes[s.axis]
 		view.Screens = append(view.Screens, IndexedScreen{
-			Axis: rs.axisName(a.axisKey), Kind: a.kind.String(), Open: s.set.size(a.classes()), Classes: a.classes(), PassRate: crowd.rate(&lane{screens: []screen{s}}),
+			Axis: rs.axisName(a.axisKey), Kind: a.kind.String(), Open: s.set.size(a.classes()), Classes: a.classes(), PassRate: crowd.rate(&lane{screens: []screen{s}}, filing{}),
 		})
 	}
-	view.Sample, view.CandidateRate = len(crowd.users), crowd.rate(filed)
+	view.Sample, view.CandidateRate = len(crowd.users), rs.candidateRate(p, &crowd)
 	return view
 }
 
@@ -171,10 +171,28 @@ func (k axisKind) String() string {
 	}[k]
 }
 
+// candidateRate is the share of the users whose walks come to the promotion.
+func (rs *Ruleset) candidateRate(p *Compiled, c *crowd) float64 {
+	at, _ := rs.coding.file(p.Rule)
+	for i := range rs.Placements {
+		x := rs.Placements[i].filed(at)
+		if x == nil {
+			continue
+		}
+		for _, b := range x.blocks {
+			if lane := slices.IndexFunc(b.candidates, func(c Candidate) bool { return c.Promotion == p }); lane >= 0 {
+				return c.rate(b.lanes[lane], at)
+			}
+		}
+	}
+	return c.rate(newLane(rs.coding, p.Rule, false), at) // it has no placement
+}
+
 // crowd is a sample's users by their classes.
 type crowd struct {
 	coding *coding
 	users  []encoding
+	inputs []Input
 }
 
 // crowd sorts at most so many users of the sample into classes; none of a sample that is nil.
@@ -183,27 +201,34 @@ func (rs *Ruleset) crowd(found *sample, most int) crowd {
 	if found == nil {
 		return c
 	}
-	in := Input{Now: found.now(), Retention: rs.Retention}
-	for _, in.Snapshot = range found.users[:min(most, len(found.users))] {
-		var e encoding
+	for _, snap := range found.users[:min(most, len(found.users))] {
+		in, e := Input{Snapshot: snap, Now: found.now(), Retention: rs.Retention}, encoding{}
 		rs.coding.encode(&e, &in)
-		c.users = append(c.users, e)
+		c.users, c.inputs = append(c.users, e), append(c.inputs, in)
 	}
 	return c
 }
 
-// rate is the share of the users that pass all screens and the clause, but for what these ask of the request.
-func (c *crowd) rate(l *lane) float64 {
+// rate is the share of the users that have the text, where there is one, and pass all screens and the clause, but for what these ask of the request.
+func (c *crowd) rate(l *lane, at filing) float64 {
 	if len(c.users) == 0 {
 		return 0
 	}
 	n := 0
 	for i := range c.users {
-		if c.users[i].passes(l) {
+		if c.users[i].passes(l) && c.has(i, at) {
 			n++
 		}
 	}
 	return float64(n) / float64(len(c.users))
+}
+
+func (c *crowd) has(user int, at filing) bool {
+	if at.axis == 0 || c.coding.axes[at.axis-1].asked() {
+		return true
+	}
+	text, ok := c.coding.axes[at.axis-1].from.readText(&c.inputs[user])
+	return ok && text == at.text
 }
 
 func (e *encoding) passes(l *lane) bool {
