@@ -8,7 +8,8 @@ type Walk struct {
 	in    *Input
 	s     *Scratch
 	first walkIndex
-	more  []walkIndex // of the sections that the input's texts find; mostly none
+	many  bool        // the input's texts find sections; mostly they do not
+	more  []walkIndex // of these
 }
 
 // walkIndex goes through one index. It stands at the candidate of lane.
@@ -40,17 +41,13 @@ func (t *PlacementTable) Walk(in *Input, s *Scratch) Walk {
 
 // add adds a section. Where there are several to go through, each stands at its next candidate.
 func (w *Walk) add(x *index) {
-	if w.more == nil {
-		w.more = w.s.walks[:0]
-		if w.first.index == nil || !w.first.next(w.s) {
-			w.first.at = nil
-		}
+	if !w.many {
+		w.many, w.more = true, w.s.walks[:0]
+		w.first.step(w.s)
 	}
-	more := walkIndex{index: x, word: len(row{})}
-	if more.next(w.s) {
-		w.more = append(w.more, more)
-		w.s.walks = w.more
-	}
+	w.more = append(w.more, walkIndex{index: x, word: len(row{})})
+	w.more[len(w.more)-1].step(w.s)
+	w.s.walks = w.more
 }
 
 // Standing is what a candidate's rule says, as Verdict has it.
@@ -79,7 +76,7 @@ func (w *Walk) Next() (*Candidate, Standing) {
 
 // next is the next candidate that the rows leave.
 func (w *Walk) next() (*block, int, bool) {
-	if w.more != nil {
+	if w.many {
 		return w.nextOfMany()
 	}
 	ok := w.first.next(w.s)
@@ -98,10 +95,15 @@ func (w *Walk) nextOfMany() (*block, int, bool) {
 	if at == nil {
 		return nil, 0, false
 	}
-	if !next.next(w.s) {
-		next.at = nil
-	}
+	next.step(w.s)
 	return at, lane, true
+}
+
+// step goes to the next candidate; at is nil at the end.
+func (w *walkIndex) step(s *Scratch) {
+	if !w.next(s) {
+		w.at = nil
+	}
 }
 
 func (w *walkIndex) candidate() *Candidate { return &w.at.candidates[w.lane] }
