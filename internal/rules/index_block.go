@@ -67,13 +67,14 @@ func (b *block) holds(candidates []Candidate) bool {
 	return slices.EqualFunc(b.candidates, candidates, func(x, y Candidate) bool { return x.Promotion == y.Promotion })
 }
 
-// fewCandidates is below how many candidates a block has no rows: these take kilobytes, and to evaluate so few rules whole is as fast.
+// fewCandidates is below how many candidates a section's block has no rows: these take kilobytes, there are thousands of such blocks, and to evaluate so few rules whole is as fast.
 const fewCandidates = 32
 
 // newBlock is a block of the candidates. Lanes are those of their rules, nil where there is none yet; both are copied.
 func newBlock(c *coding, candidates []Candidate, lanes []*lane) *block {
 	b := &block{candidates: slices.Clone(candidates), lanes: slices.Clone(lanes)}
-	bare := len(candidates) < fewCandidates
+	_, filed := c.file(candidates[0].Promotion.Rule)
+	bare := filed != nil && len(candidates) < fewCandidates
 	for i, l := range lanes {
 		if l == nil || l.bare != bare {
 			b.lanes[i] = newLane(c, candidates[i].Promotion.Rule, bare)
