@@ -27,13 +27,11 @@ type Candidate struct {
 	Fragment string
 }
 
-func byRank(x, y Candidate) int {
-	return cmp.Or(cmp.Compare(x.Priority, y.Priority), strings.Compare(x.Promotion.ID, y.Promotion.ID))
-}
+func byRank(x, y Candidate) int { return x.rank(&y) }
 
-// ranks reports whether x is shown before y.
-func (x *Candidate) ranks(y *Candidate) bool {
-	return x.Priority < y.Priority || x.Priority == y.Priority && x.Promotion.ID < y.Promotion.ID
+// rank is below 0 when x is shown before y.
+func (x *Candidate) rank(y *Candidate) int {
+	return cmp.Or(cmp.Compare(x.Priority, y.Priority), strings.Compare(x.Promotion.ID, y.Promotion.ID))
 }
 
 // Len is how many candidates the placement has.
@@ -54,7 +52,7 @@ func (t *PlacementTable) All() iter.Seq2[int, *Candidate] {
 		}
 	}
 	if len(t.sections) > 0 {
-		slices.SortFunc(all, func(x, y *Candidate) int { return byRank(*x, *y) })
+		slices.SortFunc(all, (*Candidate).rank)
 	}
 	return slices.All(all)
 }

@@ -85,7 +85,7 @@ func (r *blockRows) addScreens(c *coding, byAxis map[int][]laneScreen) {
 	open := make(map[int32]float64, len(byAxis)) // candidates that a class leaves, on average
 	for _, axis := range slices.Sorted(maps.Keys(byAxis)) {
 		screens, closed := byAxis[axis], closedAxis{axis: int32(axis)}
-		classes, sum, size := c.axes[axis].classes(), 0, 0
+		sum := 0
 		at := r.add(c, axis, screens, func(class uint8) row {
 			line := r.full
 			for i := range screens {
@@ -95,13 +95,17 @@ func (r *blockRows) addScreens(c *coding, byAxis map[int][]laneScreen) {
 			}
 			return line
 		})
-		for class := range classes {
-			if size = r.line(&at, uint16(class)).size(); size == 0 {
+		sizes := make([]int, len(r.rows)-int(at.rows))
+		for i := range sizes {
+			sizes[i] = r.rows[int(at.rows)+i].size()
+		}
+		for class, place := range r.places[at.places:] {
+			if sizes[place] == 0 {
 				closed.set.add(uint8(class))
 			}
-			sum += size
+			sum += sizes[place]
 		}
-		open[at.axis] = float64(sum) / float64(classes)
+		open[at.axis] = float64(sum) / float64(len(r.places)-int(at.places))
 		r.screens = append(r.screens, at)
 		if closed.set != (classSet{}) {
 			r.closed = append(r.closed, closed)

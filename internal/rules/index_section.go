@@ -113,7 +113,7 @@ func (t *PlacementTable) follow(c *coding, before *PlacementTable, changed *succ
 	}
 	sort(changed.gone, func(s *succession) *[]*Compiled { return &s.gone })
 	sort(changed.come, func(s *succession) *[]*Compiled { return &s.come })
-	own := false // the sections are the table's to write
+	own := make(map[int]bool) // axes whose sections are the table's to write
 	for at, change := range filed {
 		was := t.filed(at)
 		if was == nil {
@@ -126,20 +126,22 @@ func (t *PlacementTable) follow(c *coding, before *PlacementTable, changed *succ
 		case at.axis == 0:
 			t.index = is
 			continue
-		case !own:
-			t.sections = slices.Clone(t.sections)
-			for i := range t.sections {
-				t.sections[i].byText = maps.Clone(t.sections[i].byText)
-			}
-			own = true
+		case len(own) == 0:
+			t.sections = slices.Clone(t.sections) // decisions go through those of before
 		}
-		if byText := t.section(c, at.axis-1).byText; is.size() > 0 {
-			byText[at.text] = is
+		of := t.section(c, at.axis-1)
+		if !own[at.axis] {
+			of.byText, own[at.axis] = maps.Clone(of.byText), true
+		}
+		if is.size() > 0 {
+			of.byText[at.text] = is
 		} else {
-			delete(byText, at.text)
+			delete(of.byText, at.text)
 		}
 	}
-	t.sortSections()
+	if len(own) > 0 {
+		t.sortSections()
+	}
 }
 
 // indexes are those of the placement: of what is filed nowhere, then the sections in no order.

@@ -130,7 +130,7 @@ func (d *wholeRulesets) round(rules, users int) string {
 					return fmt.Sprintf("rule %s, user %s at %s: the code says %t until %d, the formula %t until %d",
 						rule.source, d.describe(who), stampText(in.Now), holds, until, got.True, got.Until)
 				}
-				if at, lane, more = walk.next(); more && !ranked[i].ranks(&at.candidates[lane]) {
+				if at, lane, more = walk.next(); more && ranked[i].rank(&at.candidates[lane]) >= 0 {
 					return fmt.Sprintf("the walk goes from %s to %s", ranked[i].Promotion.ID, at.candidates[lane].Promotion.ID)
 				}
 				if got.True != (want == isTrue) && (want != isError || d.whole[who] == nil) {
@@ -366,9 +366,13 @@ func TestSuccessorIsWhatIsCompiledAnew(t *testing.T) {
 			}
 		}
 		spec := &Spec{Project: "p", Version: version, Schema: d.schema, Context: worldContext, Placements: []Placement{{Placement: 1, Name: "home", Limit: 80}}, Promotions: NewRoll(live...)}
+		before, stood := rs, rs.Placements[0].ranked()
 		var err error
-		if rs, err = d.compiler.Compile(spec, rs); err != nil {
+		if rs, err = d.compiler.Compile(spec, before); err != nil {
 			t.Fatal(err)
+		}
+		if !slices.Equal(before.Placements[0].ranked(), stood) {
+			t.Fatalf("version %d: the ruleset before, by which decisions are being made, has changed", version)
 		}
 		anew, err := d.compiler.Compile(spec, nil)
 		if err != nil {

@@ -87,7 +87,7 @@ func (w *Walk) next() (*block, int, bool) {
 func (w *Walk) nextOfMany() (*block, int, bool) {
 	next := &w.first
 	for i := range w.more {
-		if at := &w.more[i]; at.at != nil && (next.at == nil || at.candidate().ranks(next.candidate())) {
+		if at := &w.more[i]; at.at != nil && (next.at == nil || at.candidate().rank(next.candidate()) < 0) {
 			next = at
 		}
 	}
