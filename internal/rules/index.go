@@ -8,7 +8,6 @@ package rules
 // time, since no axis depends on time: what was skipped has no edge.
 type index struct {
 	blocks []*block
-	starts []int32 // of each block: the place of its first candidate
 	groups []blockGroup
 }
 

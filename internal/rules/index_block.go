@@ -87,13 +87,7 @@ func newBlock(c *coding, candidates []Candidate, lanes []*lane) *block {
 
 // indexOf is the index of the blocks. Groups of prev are taken over where they say the same of the blocks; prev may be nil, or must be of the same coding.
 func indexOf(c *coding, list []*block, prev *index) *index {
-	x := &index{blocks: list, starts: make([]int32, len(list))}
-	from := 0
-	for i, made := range list {
-		x.starts[i] = int32(from)
-		from += len(made.candidates)
-	}
-	x.groups = make([]blockGroup, 0, (len(list)+wordBits-1)/wordBits)
+	x := &index{blocks: list, groups: make([]blockGroup, 0, (len(list)+wordBits-1)/wordBits)}
 	for of := range slices.Chunk(list, wordBits) {
 		at := len(x.groups)
 		if prev != nil && at < len(prev.groups) && closedAlike(of, prev.blocks[at*wordBits:min((at+1)*wordBits, len(prev.blocks))]) {
@@ -112,11 +106,14 @@ func closedAlike(x, y []*block) bool {
 
 // size is how many candidates there are; none of no index.
 func (x *index) size() int {
-	if x == nil || len(x.blocks) == 0 {
+	if x == nil {
 		return 0
 	}
-	last := len(x.blocks) - 1
-	return int(x.starts[last]) + len(x.blocks[last].candidates)
+	n := 0
+	for _, b := range x.blocks {
+		n += len(b.candidates)
+	}
+	return n
 }
 
 // newGroup has a bit for each block that has a candidate for the class, on the axes on which some block has none.

@@ -67,9 +67,9 @@ func (c *coding) after(fresh []*Rule, rules int) *coding {
 	return &next
 }
 
-// sortsLike reports whether users are in the same classes by both codings.
+// sortsLike reports whether users are in the same classes by both codings, and the windows that both have are the same ones.
 func (c *coding) sortsLike(other *coding) bool {
-	return c == other || len(c.axes) == len(other.axes) && (len(c.axes) == 0 || &c.axes[0] == &other.axes[0])
+	return c == other || c.root == other.root && len(c.axes) == len(other.axes) && (len(c.axes) == 0 || &c.axes[0] == &other.axes[0])
 }
 
 // add makes room for what the rules ask for.
